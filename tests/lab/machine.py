@@ -1,0 +1,133 @@
+"""What the machine offers that the lab runs on: programs, package mirror, cgroups, resolver."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from tests.lab.command import LabError, run
+
+PROGRAMS = {
+    "debootstrap": "debootstrap",
+    "ip": "iproute2",
+    "iptables": "iptables",
+    "mount": "mount",
+    "setsid": "util-linux",
+    "ssh": "openssh-client",
+    "ssh-keygen": "openssh-client",
+    "systemd-nspawn": "systemd-container",
+    "tar": "tar",
+    "unshare": "util-linux",
+}
+NAMESPACES = ("cgroup", "ipc", "mnt", "net", "pid", "uts")
+KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+
+
+@dataclass(frozen=True)
+class AptSource:
+    """One line of apt's sources for any release: ``suffix`` is "", "-updates" or "-security"."""
+
+    uri: str
+    suffix: str
+
+    def line(self, release: str) -> str:
+        return f"deb {self.uri} {release}{self.suffix} main"
+
+
+def require_root() -> None:
+    if os.geteuid() != 0:
+        raise LabError("the lab needs root: it makes network interfaces, mounts and namespaces")
+
+
+def require() -> None:
+    """Install the programs that are missing, or raise LabError with everything that is."""
+    require_root()
+    missing = [f"kernel namespace {name}" for name in NAMESPACES if not _has_namespace(name)]
+    missing += _missing_filesystem()
+    missing += _missing_programs()
+    if missing:
+        raise LabError(f"the lab can't run on this machine, it lacks: {', '.join(missing)}")
+    probe = run(["unshare", "--mount", "--net", "--pid", "--fork", "true"], check=False)
+    if probe.returncode != 0:
+        raise LabError(f"the lab can't make namespaces on this machine: {probe.stderr.strip()}")
+
+
+@cache
+def apt_sources() -> list[AptSource]:
+    """Return where this machine gets its Debian packages from; DOCKYARD_LAB_MIRROR overrides it."""
+    if mirror := os.environ.get("DOCKYARD_LAB_MIRROR"):
+        return [AptSource(mirror, ""), AptSource(mirror, "-updates")]
+    codename = platform.freedesktop_os_release().get("VERSION_CODENAME", "")
+    columns = "$(REPO_URI) $(RELEASE) $(COMPONENT)"
+    listing = run(["apt-get", "indextargets", "--format", columns, "Created-By: Packages"]).stdout
+    sources: dict[str, AptSource] = {}
+    for line in listing.splitlines():
+        uri, release, component = line.split()
+        suffix = release.removeprefix(codename)
+        if component == "main" and suffix in ("", "-updates", "-security"):
+            sources.setdefault(suffix, AptSource(uri, suffix))
+    if "" not in sources or platform.freedesktop_os_release().get("ID") != "debian":
+        raise LabError(
+            "apt names no Debian mirror on this machine; set DOCKYARD_LAB_MIRROR to the one to use"
+        )
+    return [sources[suffix] for suffix in sorted(sources)]
+
+
+@cache
+def apt_settings() -> str:
+    """Return those of this machine's apt settings without which its mirror can't be used."""
+    names = ["Check-Valid-Until", "Check-Date", "http::Proxy", "https::Proxy"]
+    dump = ["apt-config", "dump", "--format", '%f "%v";%n']
+    return run(dump + [f"Acquire::{name}" for name in names]).stdout
+
+
+def has_cgroup_v1() -> bool:
+    """Tell whether controllers are mounted the old way, one hierarchy each."""
+    return not Path("/sys/fs/cgroup/cgroup.controllers").exists()
+
+
+def resolv_conf() -> str:
+    """Return resolver settings that also hold in another network namespace."""
+    text = Path("/etc/resolv.conf").read_text()
+    upstream = Path("/run/systemd/resolve/resolv.conf")
+    if "nameserver 127." in text and upstream.exists():
+        return upstream.read_text()
+    return text
+
+
+def uplink_mtu() -> int:
+    """Return the MTU of the interface of the default route (bytes); 1500 without one."""
+    for line in Path("/proc/net/route").read_text().splitlines()[1:]:
+        interface, destination, *_ = line.split()
+        if destination == "00000000":
+            return int(Path(f"/sys/class/net/{interface}/mtu").read_text())
+    return 1500
+
+
+def _has_namespace(name: str) -> bool:
+    return Path(f"/proc/self/ns/{name}").exists()
+
+
+def _missing_filesystem() -> list[str]:
+    def known() -> bool:
+        return "\toverlay\n" in Path("/proc/filesystems").read_text()
+
+    if not known() and shutil.which("modprobe"):
+        run(["modprobe", "overlay"], check=False)
+    return [] if known() else ["kernel file system overlay"]
+
+
+def _missing_programs() -> list[str]:
+    def missing() -> dict[str, str]:
+        found = {name: package for name, package in PROGRAMS.items() if not shutil.which(name)}
+        return found if KEYRING.exists() else {**found, str(KEYRING): "debian-archive-keyring"}
+
+    if (packages := sorted(set(missing().values()))) and shutil.which("apt-get"):
+        env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        run(["apt-get", "-q", "update"], env=env)
+        run(["apt-get", "-qy", "install", "--no-install-recommends", *packages], env=env)
+    return [f"{name} (package {package})" for name, package in missing().items()]
