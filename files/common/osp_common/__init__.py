@@ -1,0 +1,1 @@
+"""What the engine, the proxy and the sdk share: settings, logs, and the way into the registry."""

@@ -1,0 +1,285 @@
+"""The registry, as its members and its readers use it.
+
+Layout: `/osp/services/<service>/engines/<ip>:<port>` and `/osp/proxies/<ip>:<port>`, each an
+ephemeral node whose name is what counts. Its JSON tells who made it: `instance`, a UUID of the
+process; `since`, when that process started; `version`; a proxy adds `status_port`.
+"""
+
+import json
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from kazoo.client import KazooClient
+from kazoo.exceptions import KazooException, NodeExistsError, NoNodeError
+from kazoo.handlers.threading import KazooTimeoutError
+from kazoo.protocol.states import KazooState, KeeperState
+
+PROXIES_PATH = "/osp/proxies"
+VERIFY_INTERVAL_S = 2.0
+CALL_TIMEOUT_S = 2.0
+REOPEN_INTERVAL_S = 1.0
+
+RegistryState = Literal["absent", "registered", "superseded"]
+
+_ERRORS = (KazooException, KazooTimeoutError)
+_ENDED = (KeeperState.CLOSED, KeeperState.AUTH_FAILED)
+
+log = logging.getLogger("osp.registry")
+
+
+def engines_path(service: str) -> str:
+    """Return the folder that holds a node for every engine of `service`."""
+    return f"/osp/services/{service}/engines"
+
+
+def describe_instance(version: str, **more: object) -> dict[str, object]:
+    """Return what a node says about the process that made it."""
+    since = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return {"instance": str(uuid.uuid4()), "since": since, "version": version, **more}
+
+
+class Session:
+    """A registry session that is opened again, as a new one, whenever it has ended for good.
+
+    kazoo goes on by itself after a lost connection and an expired session, but gives up where no
+    name of the registry resolves. For use by one thread.
+    """
+
+    def __init__(self, hosts: str, timeout_s: float, on_change: Callable[[], None]) -> None:
+        self._hosts = hosts
+        self._timeout_s = timeout_s
+        self._on_change = on_change
+        self._client: Any = None
+        self._opened_at = float("-inf")
+
+    def client(self) -> Any:
+        """Return a `KazooClient` while it is connected, otherwise None. Never waits."""
+        if self._client is not None and self._client.client_state in _ENDED and self._is_due():
+            self.close()
+        if self._client is None and self._is_due():
+            self._open()
+        if self._client is None or not self._client.connected:
+            return None
+        return self._client
+
+    def close(self) -> None:
+        """End the session: the registry drops its nodes at once, or at the latest when it expires.
+
+        Waits for kazoo's threads, 10 s at the most.
+        """
+        client, self._client = self._client, None
+        if client is None:
+            return
+        try:
+            client.stop()
+            client.close()
+        except (*_ERRORS, OSError) as error:
+            log.warning("the session did not end cleanly: %s", error)
+
+    def _is_due(self) -> bool:
+        return time.monotonic() - self._opened_at >= REOPEN_INTERVAL_S
+
+    def _open(self) -> None:
+        self._opened_at = time.monotonic()
+        self._client = KazooClient(
+            hosts=self._hosts,
+            timeout=self._timeout_s,
+            connection_retry={"max_tries": -1, "delay": 0.1, "backoff": 2, "max_delay": 2},
+        )
+        self._client.add_listener(self._on_state)
+        self._client.start_async()
+
+    def _on_state(self, _state: KazooState) -> None:
+        self._on_change()
+
+
+class Membership:
+    """One ephemeral node, kept in the registry for as long as it is wanted.
+
+    The node belongs to a session that serves nothing else. Leaving ends that session, which
+    removes the node if it is still ours, and can't remove one that a successor has put there.
+    """
+
+    def __init__(
+        self, hosts: str, path: str, instance: Mapping[str, object], session_timeout_s: float
+    ) -> None:
+        self._path = path
+        self._instance = instance
+        self._data = json.dumps(instance).encode()
+        self._wanted = False
+        self._state: RegistryState = "absent"
+        self._left = threading.Event()
+        self._wake = threading.Event()
+        self._session = Session(hosts, session_timeout_s, self._wake.set)
+        threading.Thread(target=self._run, name="membership", daemon=True).start()
+
+    @property
+    def state(self) -> RegistryState:
+        """`superseded`: a process that started later holds the node; it is left alone."""
+        return self._state
+
+    @property
+    def is_registered(self) -> bool:
+        return self._state == "registered"
+
+    def join(self) -> None:
+        """Want the node, from now on and through every loss of it. Returns at once."""
+        self._wanted = True
+        self._wake.set()
+
+    def leave(self, timeout_s: float) -> bool:
+        """Want it gone. Returns whether its session was ended within `timeout_s`."""
+        self._left.clear()
+        self._wanted = False
+        self._wake.set()
+        return self._left.wait(timeout_s)
+
+    def _run(self) -> None:
+        while True:
+            self._wake.wait(VERIFY_INTERVAL_S)
+            self._wake.clear()
+            wanted = self._wanted
+            try:
+                self._become(self._verify() if wanted else self._end())
+            except _ERRORS as error:
+                log.warning("%s: %s: %s", self._path, type(error).__name__, error)
+                self._become("absent")
+            except Exception:
+                log.exception("%s", self._path)
+            if not wanted:
+                self._left.set()
+
+    def _become(self, state: RegistryState) -> None:
+        if state != self._state:
+            log.info("%s: %s", self._path, state)
+        self._state = state
+
+    def _end(self) -> RegistryState:
+        self._session.close()
+        return "absent"
+
+    def _verify(self) -> RegistryState:
+        client = self._session.client()
+        if client is None:
+            return "absent"
+        found = client.exists_async(self._path, watch=self._on_event).get(timeout=CALL_TIMEOUT_S)
+        if found is None:
+            return self._create(client)
+        if found.owner_session_id == client.client_id[0]:
+            return "registered"
+        try:
+            data, found = client.get_async(self._path).get(timeout=CALL_TIMEOUT_S)
+        except NoNodeError:
+            return self._create(client)
+        if is_successor(data, self._instance):
+            return "superseded"
+        return self._replace(client, found.version)
+
+    def _create(self, client: Any) -> RegistryState:
+        parent = self._path.rpartition("/")[0]
+        try:
+            client.ensure_path_async(parent).get(timeout=CALL_TIMEOUT_S)
+            client.create_async(self._path, self._data, ephemeral=True).get(timeout=CALL_TIMEOUT_S)
+        except (NodeExistsError, NoNodeError):
+            self._wake.set()
+            return "absent"
+        return "registered"
+
+    def _replace(self, client: Any, version: int) -> RegistryState:
+        """Put our node in the place of a former session's, in one step that readers can't see."""
+        transaction = client.transaction()
+        transaction.delete(self._path, version=version)
+        transaction.create(self._path, self._data, ephemeral=True)
+        results = transaction.commit_async().get(timeout=CALL_TIMEOUT_S)
+        if any(isinstance(result, Exception) for result in results):
+            self._wake.set()
+            return "absent"
+        log.info("%s: replaced the node of a former session", self._path)
+        return "registered"
+
+    def _on_event(self, _event: object) -> None:
+        self._wake.set()
+
+
+def is_successor(data: bytes, own: Mapping[str, object]) -> bool:
+    """Tell whether a node's `data` was written by another process that started after `own`.
+
+    Both had the same address, so both read the same clock. Data that can't be read was not
+    written by a successor.
+    """
+    try:
+        found = json.loads(data)
+        since = str(found["since"])
+        return bool(found["instance"] != own["instance"]) and since > str(own["since"])
+    except (ValueError, TypeError, LookupError):
+        return False
+
+
+class MemberWatch:
+    """The names of a folder's nodes, read again after every change and every few seconds.
+
+    `on_members` gets a set of names, or None while the registry can't be read. It is called from
+    this watch's own thread, after every reading, changed or not.
+    """
+
+    def __init__(
+        self,
+        hosts: str,
+        path: str,
+        session_timeout_s: float,
+        on_members: Callable[[frozenset[str] | None], None],
+    ) -> None:
+        self._path = path
+        self._on_members = on_members
+        self._closed = False
+        self._wake = threading.Event()
+        self._session = Session(hosts, session_timeout_s, self._wake.set)
+        self._thread = threading.Thread(target=self._run, name=f"watch {path}", daemon=True)
+        self._thread.start()
+
+    def close(self, timeout_s: float = 1.0) -> None:
+        """End the watch and its session; gives up waiting for that after `timeout_s`."""
+        self._closed = True
+        self._wake.set()
+        self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        while not self._closed:
+            try:
+                self._on_members(self._read())
+            except Exception:
+                log.exception("%s", self._path)
+            self._wake.wait(VERIFY_INTERVAL_S)
+            self._wake.clear()
+        self._session.close()
+
+    def _read(self) -> frozenset[str] | None:
+        client = self._session.client()
+        if client is None:
+            return None
+        try:
+            names = client.get_children_async(self._path, watch=self._on_event)
+            return frozenset(names.get(timeout=CALL_TIMEOUT_S))
+        except NoNodeError:
+            return self._await_folder(client)
+        except _ERRORS as error:
+            log.warning("%s: %s: %s", self._path, type(error).__name__, error)
+            return None
+
+    def _await_folder(self, client: Any) -> frozenset[str] | None:
+        try:
+            found = client.exists_async(self._path, watch=self._on_event)
+            if found.get(timeout=CALL_TIMEOUT_S) is not None:
+                self._wake.set()
+        except _ERRORS as error:
+            log.warning("%s: %s: %s", self._path, type(error).__name__, error)
+            return None
+        return frozenset()
+
+    def _on_event(self, _event: object) -> None:
+        self._wake.set()

@@ -1,0 +1,90 @@
+"""HAProxy's configuration: everything but the engines that come and go while it runs."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from .settings import Settings
+
+FRONTEND = "osp"
+CONNECT_ATTEMPTS_WITHOUT_RETRIES = 3
+
+# An engine that fails one connection gets no more traffic until a health check has succeeded.
+SERVER_OPTIONS = (
+    "check inter 1s fastinter 200ms fall 2 rise 1 observe layer4 error-limit 1 on-error mark-down"
+)
+
+
+def render(settings: Settings, runtime_socket: Path, engines: Mapping[str, frozenset[str]]) -> str:
+    """Return the configuration, with the engines that are known at the start, by service."""
+    sections = [
+        _global_section(settings, runtime_socket),
+        _defaults_section(settings),
+        _frontend_section(settings),
+        *(_backend_section(service, engines[service]) for service in settings.services),
+    ]
+    return "\n".join(sections)
+
+
+def _global_section(settings: Settings, runtime_socket: Path) -> str:
+    return f"""\
+global
+    stats socket {runtime_socket} mode 600 level admin expose-fd listeners
+    hard-stop-after {int(settings.stop_grace_s * 1000)}ms
+    fd-hard-limit 20000
+    no strict-limits
+"""
+
+
+def _defaults_section(settings: Settings) -> str:
+    """One connection to an engine per request: so an engine is free when its last one ended.
+
+    Connections that could not be made are always tried elsewhere, since nothing was sent.
+    """
+    resend = " empty-response junk-response response-timeout" if settings.retries else ""
+    return f"""\
+defaults
+    mode http
+    option http-server-close
+    option idle-close-on-response
+    http-reuse never
+    option redispatch 1
+    retries {settings.retries or CONNECT_ATTEMPTS_WITHOUT_RETRIES}
+    retry-on conn-failure{resend}
+    timeout connect 1s
+    timeout client 60s
+    timeout server 60s
+    timeout http-request 10s
+    timeout http-keep-alive 3s
+    timeout check 1s
+    http-error status 503 content-type application/json string '{{"error": "no engine answers"}}'
+"""
+
+
+def _frontend_section(settings: Settings) -> str:
+    lines = [
+        f"frontend {FRONTEND}",
+        *(f"bind {endpoint}" for endpoint in settings.listen),
+        "log stdout format raw daemon",
+        "option httplog",
+        f"http-after-response set-header X-Osp-Proxy {settings.export}",
+        "http-request disable-l7-retry unless METH_GET",
+        "http-request return status 404 content-type application/json"
+        """ string '{"error": "no such service"}'"""
+        f" unless {{ path,field(2,/) -m str {' '.join(settings.services)} }}",
+        *(
+            f"use_backend {service} if {{ path,field(2,/) -m str {service} }}"
+            for service in settings.services
+        ),
+    ]
+    return "\n    ".join(lines) + "\n"
+
+
+def _backend_section(service: str, engines: frozenset[str]) -> str:
+    lines = [
+        f"backend {service}",
+        "balance roundrobin",
+        "option httpchk GET /healthz",
+        "http-check expect status 200",
+        *(f"server {engine} {engine} {SERVER_OPTIONS}" for engine in sorted(engines)),
+    ]
+    return "\n    ".join(lines) + "\n"

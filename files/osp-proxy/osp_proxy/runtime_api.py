@@ -1,0 +1,71 @@
+"""HAProxy's runtime API: one command per connection to its unix socket."""
+
+import csv
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+TIMEOUT_S = 2.0
+
+_FRONTENDS = 1
+_SERVERS = 4
+
+
+@dataclass(frozen=True)
+class Server:
+    """An engine as HAProxy sees it. `status` is the column of `show stat`, as `UP 1/2`."""
+
+    name: str
+    status: str
+    in_flight: int
+    served: int
+
+    @property
+    def is_removed(self) -> bool:
+        """In maintenance: it gets no new request, and those in flight go on."""
+        return self.status.startswith("MAINT")
+
+    @property
+    def state(self) -> str:
+        """`up`, `down`, or `draining`: removed while requests are in flight."""
+        if self.is_removed:
+            return "draining"
+        return "up" if self.status.startswith("UP") else "down"
+
+
+def execute(socket_path: Path, command: str) -> str:
+    """Return HAProxy's answer, stripped. Raises OSError where it does not answer in time."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(TIMEOUT_S)
+        connection.connect(str(socket_path))
+        connection.sendall(f"{command}\n".encode())
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    return answer.decode().strip()
+
+
+def servers(socket_path: Path, service: str) -> list[Server]:
+    """Return the engines that HAProxy has for `service`. Raises OSError."""
+    return parse_servers(execute(socket_path, f"show stat {service} {_SERVERS} -1"))
+
+
+def parse_servers(stat: str) -> list[Server]:
+    """Read the servers' lines of `show stat` (HAProxy 2.6: CSV, its first line after `# `)."""
+    return [
+        Server(
+            name=row["svname"],
+            status=row["status"],
+            in_flight=int(row["scur"]),
+            served=int(row["stot"]),
+        )
+        for row in _rows(stat)
+    ]
+
+
+def requests_total(socket_path: Path, frontend: str) -> int:
+    """Return how many requests have come in since HAProxy started. Raises OSError."""
+    stat = execute(socket_path, f"show stat {frontend} {_FRONTENDS} -1")
+    return sum(int(row["req_tot"]) for row in _rows(stat))
+
+
+def _rows(stat: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(stat.removeprefix("# ").splitlines()))
