@@ -1,0 +1,23 @@
+"""The main job: from a bare host to a running service system.
+
+    pyinfra INVENTORY deploy/soa.py [--dry] [-y] [--limit HOST]
+
+--dry lists every change and makes none; -y does not ask.
+"""
+
+from roles.docker_engine.deploy import install_engine
+from roles.images.deploy import deliver_images
+from roles.proxy.deploy import run_proxy
+from roles.registry.deploy import run_registry
+from roles.run.survey import survey
+from roles.sdk.deploy import run_sdk
+from roles.soa_engine.deploy import run_engine
+
+survey()
+
+install_engine()
+deliver_images()
+run_registry()
+run_engine()
+run_proxy()
+run_sdk()

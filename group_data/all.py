@@ -1,0 +1,30 @@
+"""What holds for every host. A group's own file, then the host in the inventory, say it finer."""
+
+# The host's real address, told to its containers and registered by them. "auto" takes the source
+# of the host's route towards the registry. Set an address per host, in the inventory, where that
+# is not the one that other hosts reach.
+export_ip = "auto"
+
+# How many hosts may be unreachable without ending a deploy before it starts. Raise it for one run
+# (--data max_unreachable=1) when a host is known to be down; it is then left as it is.
+max_unreachable = 0
+
+docker_engine = {
+    # "distro": the distribution's own packages.
+    "source": "distro",
+}
+
+images = {
+    # What the Dockerfiles' BASE_IMAGE is. Name your own registry's copy where builders can't pull
+    # from the public one.
+    "base_image": "debian:bookworm-slim",
+    # Base image to a root file system (tar) on this machine, imported on the builder where the
+    # image is missing. For sites without any registry.
+    "base_archives": {},
+}
+
+registry = {
+    # Set to "zk-1:2181,zk-2:2181,zk-3:2181" where the registry exists already; the group
+    # `registry` of the inventory must then be empty.
+    "connection": None,
+}

@@ -1,0 +1,12 @@
+"""The caller's side: a container that can be asked to call, by `docker exec`."""
+
+sdk = {
+    "container": "osp-sdk",
+    "image": {"name": "osp-sdk", "context": "files/osp-sdk"},
+    # On the host's own network: it reaches proxies as any program of the host does.
+    "network": "host",
+    "user": "10080:10080",
+    "logs": {"host": "/apps/logs/osp-sdk", "container": "/usr/local/osp-sdk/logs"},
+    "memory_mb": 256,
+    "pids": 128,
+}

@@ -1,0 +1,32 @@
+"""The test hosts that `python -m tests.lab up` boots on this machine.
+
+DOCKYARD_LAB names another lab than "lab"; DOCKYARD_LAB_USER another user than root.
+"""
+
+import os
+
+from tests.lab import Lab
+
+_lab = Lab(os.environ.get("DOCKYARD_LAB", "lab"))
+
+
+def _hosts(group: str) -> list[str]:
+    return [host.name for host in _lab.hosts if group in host.groups]
+
+
+all = (
+    [(host.name, {"ssh_hostname": host.address}) for host in _lab.hosts],
+    {
+        "ssh_user": os.environ.get("DOCKYARD_LAB_USER", "root"),
+        "ssh_key": str(_lab.private_key),
+        "ssh_known_hosts_file": str(_lab.known_hosts),
+        "ssh_strict_host_key_checking": "yes",
+        # No image can be pulled on a lab host: the lab makes the base image itself.
+        "images": {"base_archives": {"debian:bookworm-slim": str(_lab.base_image("bookworm"))}},
+    },
+)
+
+registry = _hosts("registry")
+engine = _hosts("engine")
+proxy = _hosts("proxy")
+sdk = _hosts("sdk")

@@ -1,0 +1,1 @@
+"""How any container converges; the parts only say what they want."""

@@ -1,0 +1,98 @@
+"""Bring one part's containers to what is wanted on all its hosts, through the conductor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+
+from pyinfra import logger
+from pyinfra.api import FunctionCommand, Host, State
+from pyinfra.api.command import PyinfraCommand
+
+from roles.container import commands
+from roles.container.plan import Specify, container_changes
+from roles.container.spec import ContainerSpec
+from roles.observed import channel
+from roles.run.changes import Change
+from roles.run.conductor import Treatment, conduct
+from roles.run.fleet import Fleet, Member
+from roles.run.current import current_fleet
+
+DOCKER_S = 60
+"""How long Docker may take for a command that is quick by nature."""
+
+Step = Callable[[State, Fleet, Member], None]
+
+
+def _nothing(state: State, fleet: Fleet, member: Member) -> None:
+    return
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """What distinguishes the parts: what to run, and how it is drained and proven."""
+
+    role: str
+    specify: Specify
+    prove: Step = _nothing
+    drain: Step = _nothing
+    undrain: Step = _nothing
+
+    def commands(self, state: State) -> Generator[PyinfraCommand, None, None]:
+        """What the part's operation yields; to be called with `_run_once`."""
+        if container_changes(current_fleet(state), self.role, self.specify):
+            yield FunctionCommand(self._conduct, (), {})
+
+    def _conduct(self, state: State, host: Host) -> bool:
+        fleet = current_fleet(state)
+        treatments = [
+            self._treatment(state, fleet, member, spec, change)
+            for member, spec, change in container_changes(fleet, self.role, self.specify)
+        ]
+        return conduct(state, treatments)
+
+    def _treatment(
+        self, state: State, fleet: Fleet, member: Member, spec: ContainerSpec, change: Change
+    ) -> Treatment:
+        host = state.inventory.get_host(member.name)
+
+        def drain() -> None:
+            if change.interrupts:
+                self.drain(state, fleet, member)
+
+        def prove() -> None:
+            try:
+                self.prove(state, fleet, member)
+            except Exception:
+                show_logs(state, host, spec.name)
+                raise
+
+        return Treatment(
+            host=host,
+            change=change,
+            drain=drain,
+            apply=lambda: converge(state, host, spec, change),
+            prove=prove,
+            undrain=lambda: self.undrain(state, fleet, member),
+        )
+
+
+def converge(state: State, host: Host, spec: ContainerSpec, change: Change) -> None:
+    """Create, start or replace the container, as its change says."""
+    host.log(change.action)
+    if change.action.startswith("start "):
+        channel.run(state, host, commands.start(spec.name), timeout_s=DOCKER_S)
+        return
+    if change.interrupts:
+        stop = commands.stop(spec.name, spec.stop_timeout_s)
+        channel.run(state, host, stop, timeout_s=spec.stop_timeout_s + DOCKER_S)
+        channel.run(state, host, commands.remove(spec.name), timeout_s=DOCKER_S)
+    run = commands.run(spec)
+    channel.run(state, host, run, stdin=commands.environment_file(spec), timeout_s=DOCKER_S)
+
+
+def show_logs(state: State, host: Host, name: str) -> None:
+    """Show the last lines that a container printed, where Docker still answers."""
+    logs = channel.run(state, host, commands.last_logs(name), timeout_s=DOCKER_S, check=False)
+    for line in logs.last_lines.splitlines():
+        host.log(f"{name}: {line}", log_func=logger.error)

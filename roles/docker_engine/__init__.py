@@ -1,0 +1,1 @@
+"""The Docker engine: installed, enabled, running, answering."""

@@ -1,0 +1,1 @@
+"""Whether a host can be trusted with containers."""

@@ -1,0 +1,286 @@
+"""Our own channel to a host: bytes in, bytes out, under one time limit.
+
+pyinfra's `run_shell_command` cuts the output at a byte that is not UTF-8, leaves the remote process
+running after a time-out and buffers what it sends; the probe and the conductor can't live with that.
+"""
+
+from __future__ import annotations
+
+import shlex
+import socket
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import gevent
+from gevent import subprocess
+from gevent.queue import Queue
+from gevent.server import StreamServer
+from pyinfra.api import Host, State, StringCommand
+from pyinfra.api.arguments import auth_argument_meta, pop_global_arguments
+from pyinfra.connectors.local import LocalConnector
+from pyinfra.connectors.util import make_unix_command_for_host
+
+CHUNK_BYTES = 256 * 1024
+MOST_BYTES = 64 * 1024 * 1024
+GRACE_S = 5
+"""What a remote command that ignores SIGTERM is given, before `timeout` kills it."""
+
+Sink = Callable[[bytes], Any]
+
+
+class RemoteError(Exception):
+    """A command on a host failed, was too slow, or printed too much; the text says which."""
+
+
+@dataclass(frozen=True)
+class Result:
+    exit_code: int
+    stdout: bytes
+    stderr: bytes
+
+    @property
+    def text(self) -> str:
+        return self.stdout.decode("utf-8", errors="replace").strip()
+
+    @property
+    def last_lines(self) -> str:
+        """The last 15 lines of both outputs, for an error."""
+        lines = (self.stdout + b"\n" + self.stderr).decode("utf-8", errors="replace").splitlines()
+        return "\n".join([line for line in lines if line.strip()][-15:])
+
+
+def run(
+    state: State,
+    host: Host,
+    command: list[str] | str,
+    *,
+    timeout_s: float,
+    stdin: bytes | Iterable[bytes] = b"",
+    on_stdout: Sink | None = None,
+    check: bool = True,
+) -> Result:
+    """Run a command on a host, with the host's own sudo settings.
+
+    A list is quoted word by word; a string is given to `sh` as it is. `stdin` may be an iterator of
+    chunks; with `on_stdout` the output goes there, chunk by chunk, and is not kept. The time limit
+    (seconds) ends the remote process too.
+
+    Raises:
+        RemoteError: the command exited with another status than 0 (unless `check` is False), took
+            longer than `timeout_s`, or printed more than 64 MiB that nobody takes.
+    """
+    words = ["sh", "-c", command] if isinstance(command, str) else command
+    bounded = ["timeout", "-k", str(GRACE_S), f"{timeout_s:g}", *words]
+    line, preface = _as_configured(state, host, shlex.join(bounded))
+    chunks = [stdin] if isinstance(stdin, bytes) else stdin
+    stdout, stderr = _Collected(on_stdout), _Collected(None)
+    shown = command if isinstance(command, str) else shlex.join(command)
+    shown = shown if len(shown) < 120 else f"{shown[:117]}..."
+    execute = _run_local if isinstance(host.connector, LocalConnector) else _run_ssh
+    try:
+        with gevent.Timeout(timeout_s + 2 * GRACE_S):
+            exit_code = execute(host, line, _with_preface(preface, chunks), stdout, stderr)
+    except gevent.Timeout:
+        raise RemoteError(f"`{shown}` did not end within {timeout_s:g} s") from None
+    except (OSError, EOFError) as error:
+        raise RemoteError(f"the connection broke during `{shown}`: {error}") from error
+    result = Result(exit_code, bytes(stdout.kept), bytes(stderr.kept))
+    if exit_code == 124:
+        raise RemoteError(f"`{shown}` did not end within {timeout_s:g} s\n{result.last_lines}")
+    if check and exit_code != 0:
+        raise RemoteError(f"`{shown}` exited with {exit_code}\n{result.last_lines}".rstrip())
+    return result
+
+
+def stream(
+    state: State,
+    source: Host,
+    produce: list[str],
+    targets: dict[Host, list[str]],
+    *,
+    timeout_s: float,
+) -> None:
+    """Pipe a command's output on one host into a command on each of several others.
+
+    Nothing is kept on the way but a few chunks per target; the slowest target sets the pace.
+
+    Raises:
+        RemoteError: the source's, or the first target's, failure.
+    """
+    queues: dict[Host, Queue[bytes | None]] = {host: Queue(maxsize=8) for host in targets}
+
+    def consume(host: Host, command: list[str]) -> RemoteError | None:
+        try:
+            run(state, host, command, timeout_s=timeout_s, stdin=iter(queues[host].get, None))
+        except RemoteError as error:
+            return RemoteError(f"{host.name}: {error}")
+        return None
+
+    consumers = {host: gevent.spawn(consume, host, command) for host, command in targets.items()}
+
+    def fan_out(chunk: bytes) -> None:
+        for host, queue in queues.items():
+            while not consumers[host].ready():
+                try:
+                    queue.put(chunk, timeout=1)
+                    break
+                except gevent.queue.Full:
+                    continue
+
+    try:
+        run(state, source, produce, timeout_s=timeout_s, on_stdout=fan_out)
+        fan_out(None)  # type: ignore[arg-type]
+        gevent.joinall(list(consumers.values()))
+    finally:
+        gevent.killall(list(consumers.values()))
+    for consumer in consumers.values():
+        if consumer.value is not None:
+            raise consumer.value
+
+
+@contextmanager
+def forwarded(host: Host, address: str, port: int) -> Iterator[tuple[str, int]]:
+    """Yield an address and a port on this machine that lead to `address:port` as `host` sees it."""
+    if isinstance(host.connector, LocalConnector):
+        yield address, port
+        return
+    transport = host.connector.client.get_transport()  # type: ignore[attr-defined]
+
+    def carry(near: socket.socket, peer: tuple[str, int]) -> None:
+        try:
+            far = transport.open_channel("direct-tcpip", (address, port), peer, timeout=10)
+        except Exception:  # paramiko raises many kinds; a closed socket tells the caller
+            near.close()
+            return
+        halves = [gevent.spawn(_copy, near, far), gevent.spawn(_copy, far, near)]
+        try:
+            gevent.joinall(halves, count=1)
+        finally:
+            gevent.killall(halves)
+            near.close()
+            far.close()
+
+    server = StreamServer(("127.0.0.1", 0), carry)
+    server.start()
+    try:
+        yield "127.0.0.1", server.server_port
+    finally:
+        server.stop(timeout=1)
+
+
+def _copy(source: Any, target: Any) -> None:
+    try:
+        while chunk := source.recv(65536):
+            target.sendall(chunk)
+    except OSError:
+        return
+
+
+class _Collected:
+    """One output of a command: kept up to a bound, or handed on."""
+
+    def __init__(self, sink: Sink | None) -> None:
+        self.kept = bytearray()
+        self._sink = sink
+
+    def take(self, chunk: bytes) -> None:
+        if self._sink:
+            self._sink(chunk)
+            return
+        self.kept += chunk
+        if len(self.kept) > MOST_BYTES:
+            raise RemoteError(f"printed more than {MOST_BYTES >> 20} MiB")
+
+
+def _run_ssh(
+    host: Host, line: str, chunks: Iterable[bytes], stdout: _Collected, stderr: _Collected
+) -> int:
+    transport = host.connector.client.get_transport()  # type: ignore[attr-defined]
+    channel = transport.open_session(timeout=20)
+    try:
+        channel.exec_command(line)
+
+        def send() -> None:
+            try:
+                for chunk in chunks:
+                    channel.sendall(chunk)
+                channel.shutdown_write()
+            except OSError:
+                return  # the command ended without reading it all: its exit status tells
+
+        workers = [
+            gevent.spawn(send),
+            gevent.spawn(_drain, channel.recv, stdout),
+            gevent.spawn(_drain, channel.recv_stderr, stderr),
+        ]
+        try:
+            gevent.joinall(workers[1:], raise_error=True)
+            return int(channel.recv_exit_status())
+        finally:
+            gevent.killall(workers)
+    finally:
+        channel.close()
+
+
+def _run_local(
+    host: Host, line: str, chunks: Iterable[bytes], stdout: _Collected, stderr: _Collected
+) -> int:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(line, shell=True, stdin=pipe, stdout=pipe, stderr=pipe) as process:
+
+        def send() -> None:
+            try:
+                for chunk in chunks:
+                    process.stdin.write(chunk)
+                process.stdin.close()
+            except OSError:
+                return
+
+        workers = [
+            gevent.spawn(send),
+            gevent.spawn(_drain, process.stdout.read1, stdout),
+            gevent.spawn(_drain, process.stderr.read1, stderr),
+        ]
+        try:
+            gevent.joinall(workers[1:], raise_error=True)
+            return int(process.wait())
+        finally:
+            gevent.killall(workers)
+            if process.poll() is None:
+                process.kill()
+
+
+def _drain(read: Callable[[int], bytes], output: _Collected) -> None:
+    while chunk := read(CHUNK_BYTES):
+        output.take(chunk)
+
+
+START = b"@@dockyard-stdin\n"
+_SKIP_PREFACE = 'while read -r line; do [ "$line" = @@dockyard-stdin ] && break; done; exec '
+
+
+def _as_configured(state: State, host: Host, line: str) -> tuple[str, bytes]:
+    """Wrap a command line in the host's sudo, su or doas; return it and what stdin starts with.
+
+    A sudo password goes in by stdin, never into the command line, where the host's process list
+    would show it. The marker after it is skipped on the host, whether sudo asked or not.
+    """
+    arguments, _ = pop_global_arguments(state, host, {})
+    login = {key: arguments[key] for key in auth_argument_meta}  # type: ignore[literal-required]
+    password = login.get("_sudo_password") or host.connector_data.get("prompted_sudo_password")
+    if not (login["_sudo"] and password):
+        command = make_unix_command_for_host(state, host, StringCommand(line), **login)
+        return command.get_raw_value(), b""
+    words = ["sudo", "-H", "-S", "-k", "-p", ""]
+    if login["_sudo_user"]:
+        words += ["-u", login["_sudo_user"]]
+    wrapped = shlex.join([*words, "sh", "-c", _SKIP_PREFACE + line])
+    return wrapped, str(password).encode() + b"\n" + START
+
+
+def _with_preface(preface: bytes, chunks: Iterable[bytes]) -> Iterator[bytes]:
+    if preface:
+        yield preface
+    yield from chunks

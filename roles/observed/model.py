@@ -1,0 +1,109 @@
+"""The typed picture of one host, as the probe read it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Network
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Address:
+    interface: str
+    ip: IPv4Address
+    prefix: int
+
+
+@dataclass(frozen=True)
+class Route:
+    """One line of the main routing table; `source` is None where the kernel chooses."""
+
+    to: IPv4Network
+    interface: str
+    source: IPv4Address | None
+    metric: int
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service as the init system tells it; both False where it does not exist."""
+
+    enabled: bool = False
+    active: bool = False
+
+
+@dataclass(frozen=True)
+class Path:
+    """What stands at a path that was asked for. Owner and group are numbers, as the host has them."""
+
+    kind: str
+    owner: str
+    mode: str
+
+
+@dataclass(frozen=True)
+class Image:
+    """`id` is `sha256:...`; `layers` are the diff IDs of the root file system, base first."""
+
+    id: str
+    tags: tuple[str, ...]
+    layers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Container:
+    """A container; `inspect` is Docker's own, and there for Dockyard's containers alone."""
+
+    name: str
+    image: str
+    running: bool
+    inspect: Mapping[str, Any] | None = None
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        labels: Mapping[str, str] = (self.inspect or {}).get("Config", {}).get("Labels") or {}
+        return labels
+
+
+@dataclass(frozen=True)
+class Observed:
+    """Everything that one probe read from one host."""
+
+    user_id: int
+    kernel: str
+    architecture: str
+    userland_bits: int
+    os_id: str
+    os_version: str
+    os_like: tuple[str, ...]
+    init: str
+    cgroup_version: int | None
+    cgroup_controllers: frozenset[str]
+    has_overlay: bool
+    addresses: tuple[Address, ...]
+    routes: tuple[Route, ...]
+    packages: Mapping[str, str]
+    docker_service: Service
+    docker_version: str | None = None
+    """The engine's version; None where no engine answers."""
+    docker_error: str | None = None
+    """Why the engine does not answer, in Docker's words; None where it does, or is not there."""
+    docker_hangs: bool = False
+    storage_driver: str | None = None
+    images: tuple[Image, ...] = ()
+    containers: tuple[Container, ...] = ()
+    listening: frozenset[int] = frozenset()
+    """TCP ports that something on the host listens on."""
+    paths: Mapping[str, Path] = field(default_factory=dict)
+    """The paths that were asked for and exist."""
+    first_lines: Mapping[str, str] = field(default_factory=dict)
+    """The first line of each file that was asked for and exists."""
+    resolved: Mapping[str, IPv4Address] = field(default_factory=dict)
+    """What the host resolves the names to that were asked for."""
+
+    def container(self, name: str) -> Container | None:
+        return next((c for c in self.containers if c.name == name), None)
+
+    def image(self, tag: str) -> Image | None:
+        return next((image for image in self.images if tag in image.tags), None)

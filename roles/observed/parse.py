@@ -1,0 +1,129 @@
+"""Turn what the probe printed into an `Observed`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv4Network
+
+from roles.observed.model import Address, Container, Image, Observed, Path, Route, Service
+
+HUNG_EXIT_CODES = ("124", "137")
+"""What coreutils' `timeout` exits with when it had to end, or to kill, its command."""
+
+
+class ProbeError(Exception):
+    """The probe's output can't be used; the text says why."""
+
+
+def parse(output: bytes) -> Observed:
+    """Parse the output of probe.sh.
+
+    Bytes that are not UTF-8 are replaced; text before the first section (a login banner, what a
+    shell's start-up file prints) is ignored.
+
+    Raises:
+        ProbeError: the output ended early, or a section is not what it should be.
+    """
+    sections = _sections(output.decode("utf-8", errors="replace"))
+    if "end" not in sections:
+        raise ProbeError(f"the probe's output ended early, after {len(output)} bytes")
+    try:
+        return _observed(sections)
+    except (KeyError, ValueError, IndexError, TypeError) as error:
+        raise ProbeError(f"the probe's output could not be read: {error!r}") from error
+
+
+def _sections(text: str) -> dict[str, list[str]]:
+    sections: dict[str, list[str]] = {}
+    lines: list[str] = []
+    for line in text.splitlines():
+        if line.startswith("@@"):
+            lines = sections.setdefault(line[2:], [])
+        elif line:
+            lines.append(line)
+    return sections
+
+
+def _observed(sections: dict[str, list[str]]) -> Observed:
+    host = _pairs(sections["host"])
+    release = {key: value.strip("\"'") for key, value in _pairs(sections["os_release"]).items()}
+    cgroup = (sections["cgroup"] or [""])[0].split()
+    service = _pairs(sections["service"])
+    docker = _pairs(sections.get("docker", []))
+    asked = [line.split("|") for line in sections["asked"]]
+    return Observed(
+        user_id=int(host["user_id"]),
+        kernel=host["kernel"],
+        architecture=host["architecture"],
+        userland_bits=int(host["userland_bits"] or 0),
+        os_id=release.get("ID", ""),
+        os_version=release.get("VERSION_ID", ""),
+        os_like=tuple(release.get("ID_LIKE", "").split()),
+        init=host["init"],
+        cgroup_version=int(cgroup[0]) if cgroup else None,
+        cgroup_controllers=frozenset(cgroup[1:]),
+        has_overlay=host["overlay"] == "yes",
+        addresses=tuple(_addresses(sections["addresses"])),
+        routes=tuple(_routes(sections["routes"])),
+        packages=dict(line.split("|", 1) for line in sections["packages"]),  # type: ignore[misc]
+        docker_service=Service(
+            enabled=service.get("enabled") == "enabled", active=service.get("active") == "active"
+        ),
+        docker_version=docker.get("version"),
+        docker_error=" ".join(sections["docker"][1:]) if "exit" in docker else None,
+        docker_hangs=docker.get("exit") in HUNG_EXIT_CODES,
+        storage_driver=docker.get("driver"),
+        images=tuple(_images(sections.get("images", []))),
+        containers=tuple(
+            _containers(sections.get("containers", []), sections.get("inspect", []))
+        ),
+        listening=frozenset(int(line.rpartition(":")[2]) for line in sections["listening"]),
+        paths={a[1]: Path(kind=a[2], owner=a[3], mode=a[4]) for a in asked if a[0] == "path"},
+        first_lines={a[1]: "|".join(a[2:]) for a in asked if a[0] == "file"},
+        resolved={a[1]: IPv4Address(a[2]) for a in asked if a[0] == "name" and a[2]},
+    )
+
+
+def _pairs(lines: list[str]) -> dict[str, str]:
+    return {key: value for key, _, value in (line.partition("=") for line in lines)}
+
+
+def _addresses(lines: list[str]) -> Iterator[Address]:
+    for line in lines:
+        words = line.split()
+        ip, _, prefix = words[words.index("inet") + 1].partition("/")
+        yield Address(interface=words[1], ip=IPv4Address(ip), prefix=int(prefix or 32))
+
+
+def _routes(lines: list[str]) -> Iterator[Route]:
+    for line in lines:
+        words = line.split()
+        if "dev" not in words:
+            continue
+        after = dict(zip(words, words[1:], strict=False))
+        source = after.get("src")
+        yield Route(
+            to=IPv4Network("0.0.0.0/0" if words[0] == "default" else words[0], strict=False),
+            interface=after["dev"],
+            source=IPv4Address(source) if source else None,
+            metric=int(after.get("metric", 0)),
+        )
+
+
+def _images(lines: list[str]) -> Iterator[Image]:
+    for line in lines:
+        image = json.loads(line)
+        yield Image(image["id"], tuple(image["tags"] or ()), tuple(image["layers"] or ()))
+
+
+def _containers(lines: list[str], inspected: list[str]) -> Iterator[Container]:
+    ours = {inspect["Name"].lstrip("/"): inspect for inspect in map(json.loads, inspected)}
+    for line in lines:
+        found = json.loads(line)
+        yield Container(
+            name=found["name"],
+            image=found["image"],
+            running=found["state"] == "running",
+            inspect=ours.get(found["name"]),
+        )

@@ -1,0 +1,68 @@
+"""Read a host once, and remember it until something on it has changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyinfra.api import Host, State
+
+from roles.observed import channel
+from roles.observed.model import Observed
+from roles.observed.parse import parse
+
+SCRIPT = (Path(__file__).parent / "probe.sh").read_bytes()
+DOCKER_LIMIT_S = 10
+LIMIT_S = 60
+"""Bounds the whole probe. Docker is asked up to six times, but not again once it hung."""
+
+_MEMO, _CHANGES, _LOOK = "dockyard_observed", "dockyard_changes", "dockyard_look"
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a host is asked beyond what every host is asked."""
+
+    paths: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+
+    @property
+    def arguments(self) -> list[str]:
+        asked = (("path", self.paths), ("file", self.files), ("name", self.names))
+        return [word for kind, values in asked for value in values for word in (kind, value)]
+
+
+def observe(state: State, host: Host, look: Look | None = None) -> Observed:
+    """Return what the host is, from memory where nothing on it has changed since.
+
+    What is looked at is given once, by the survey; later calls read the same.
+
+    Raises:
+        RemoteError: the probe could not be run, or did not end in time.
+        ProbeError: its output can't be used.
+    """
+    if look is not None:
+        host.connector_data[_LOOK] = look
+    moment = _moment(state, host)
+    remembered = host.connector_data.get(_MEMO)
+    if remembered and remembered[0] == moment:
+        observed: Observed = remembered[1]
+        return observed
+    asked: Look = host.connector_data.get(_LOOK, Look())
+    command = ["sh", "-s", "--", str(DOCKER_LIMIT_S), *asked.arguments]
+    observed = parse(channel.run(state, host, command, stdin=SCRIPT, timeout_s=LIMIT_S).stdout)
+    host.connector_data[_MEMO] = (moment, observed)
+    return observed
+
+
+def forget(host: Host) -> None:
+    """Make the next `observe` read the host again: something on it was changed."""
+    host.connector_data[_CHANGES] = host.connector_data.get(_CHANGES, 0) + 1
+
+
+def _moment(state: State, host: Host) -> tuple[int, int]:
+    """Count what has changed the host: finished operations that ran a command, and our own word."""
+    metas = (data.operation_meta for data in state.ops[host].values())
+    executed = sum(1 for meta in metas if meta.is_complete() and meta.executed)
+    return executed, host.connector_data.get(_CHANGES, 0)

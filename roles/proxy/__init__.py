@@ -1,0 +1,1 @@
+"""The proxy: finds engines in the registry and balances over them."""

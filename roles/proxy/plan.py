@@ -1,0 +1,53 @@
+"""What a proxy's container is told. Pure."""
+
+from __future__ import annotations
+
+from roles.container.plan import part_changes, part_problems
+from roles.container.spec import ContainerSpec, resolve
+from roles.images.plan import image_of
+from roles.proxy.spec import ProxySpec
+from roles.run.changes import Change
+from roles.run.fleet import Fleet, Member
+from roles.run.problems import Problem
+
+ROLE = "proxy"
+
+
+def proxy(member: Member) -> ProxySpec:
+    assert member.wanted.proxy is not None, f"{member.name} runs no proxy"
+    return member.wanted.proxy
+
+
+def registered_name(member: Member) -> str:
+    """The proxy's node in the registry."""
+    return f"{member.address}:{proxy(member).port}"
+
+
+def container(fleet: Fleet, member: Member) -> ContainerSpec:
+    part = proxy(member)
+    environment = {
+        "VIP_CFGCENTER_ZK_CONNECTION": fleet.registry_connection,
+        "EXPORT_IP": str(member.address),
+        "EXPORT_PORT": str(part.port),
+        "EXPORT_PROT": str(part.port),
+    }
+    if part.status:
+        environment["OSP_STATUS_PORT"] = str(part.status.port)
+    return resolve(ROLE, part, image_of(member, ROLE), str(member.address), environment)
+
+
+def running(fleet: Fleet) -> list[Member]:
+    """The hosts whose proxy runs at this moment."""
+    return [
+        member
+        for member in fleet.running(ROLE)
+        if (found := member.observed.container(proxy(member).container)) and found.running
+    ]
+
+
+def check(fleet: Fleet) -> list[Problem]:
+    return part_problems(fleet, ROLE, container)
+
+
+def plan(fleet: Fleet) -> list[Change]:
+    return part_changes(fleet, ROLE, container)

@@ -1,0 +1,1 @@
+"""The registry: ZooKeeper, ours on hosts of its own, or one that exists already."""

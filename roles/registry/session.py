@@ -1,0 +1,65 @@
+"""Read the registry, from where its users stand: through an SSH tunnel of one of the hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from kazoo.client import KazooClient
+from kazoo.exceptions import KazooException, NoNodeError
+from kazoo.handlers.gevent import SequentialGeventHandler
+from kazoo.handlers.threading import KazooTimeoutError
+from pyinfra.api import Host
+
+from roles.observed.channel import forwarded
+
+CONNECT_S = 10.0
+
+
+class Registry:
+    """An open session with the registry."""
+
+    def __init__(self, client: KazooClient) -> None:
+        self._client = client
+
+    def children(self, path: str) -> set[str] | None:
+        """The names below a path, empty where it does not exist; None while it can't be told."""
+        try:
+            return set(self._client.get_children(path))
+        except NoNodeError:
+            return set()
+        except (KazooException, KazooTimeoutError):
+            return None
+
+
+@contextmanager
+def session(via: Host, connection: str) -> Iterator[Registry]:
+    """Open a session with the registry at `host:port,...` as the host `via` reaches it.
+
+    Raises:
+        ConnectionError: no server answered within 10 s.
+    """
+    with ExitStack() as stack:
+        near = []
+        for place in connection.split(","):
+            address, _, port = place.rpartition(":")
+            near.append(stack.enter_context(forwarded(via, address, int(port))))
+        client = KazooClient(
+            hosts=",".join(f"{address}:{port}" for address, port in near),
+            handler=SequentialGeventHandler(),
+            timeout=10.0,
+        )
+        try:
+            client.start(timeout=CONNECT_S)
+        except (KazooTimeoutError, TimeoutError) as error:
+            raise ConnectionError(
+                f"the registry at {connection} does not answer, asked from {via.name}"
+            ) from error
+        finally:
+            stack.callback(_close, client)
+        yield Registry(client)
+
+
+def _close(client: KazooClient) -> None:
+    client.stop()
+    client.close()

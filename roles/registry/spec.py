@@ -1,0 +1,43 @@
+"""What the user says of the registry."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from roles.container.part import Mount, PartSpec
+from roles.run.model import Data, Port
+
+_CONNECTION = re.compile(r"[\w.-]+:\d{1,5}(,[\w.-]+:\d{1,5})*")
+
+
+def _connection(value: str) -> str:
+    if not _CONNECTION.fullmatch(value):
+        raise ValueError(f"expected 'host:port,host:port,...', found '{value}'")
+    return value
+
+
+class RegistryServer(PartSpec):
+    """A ZooKeeper server of ours; the hosts of the group `registry` form the ensemble."""
+
+    port: Port
+    data: Mount
+    heap_mb: Annotated[int, Field(ge=64)] = 256
+    peer_port: Port = 2888
+    election_port: Port = 3888
+
+    @property
+    def mounts(self) -> list[Mount]:
+        return [self.data, self.logs]
+
+    @property
+    def ports(self) -> list[int]:
+        return [self.port, self.peer_port, self.election_port]
+
+
+class RegistrySpec(Data):
+    connection: Annotated[str, AfterValidator(_connection)] | None = None
+    """The addresses of a registry that exists already; None: ours, on the group `registry`."""
+    server: RegistryServer | None = None

@@ -1,0 +1,1 @@
+"""How a run works: what was asked, what is wanted, the survey, the conductor."""

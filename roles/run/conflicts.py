@@ -1,0 +1,40 @@
+"""Checks across the parts of one host, and across hosts: ports, directories, addresses."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from roles.run.fleet import Fleet, Member
+from roles.run.problems import Problem
+
+
+def check(fleet: Fleet) -> list[Problem]:
+    problems = [problem for member in fleet for problem in _shared(member)]
+    return problems + list(_twins(fleet))
+
+
+def _shared(member: Member) -> Iterator[Problem]:
+    """Two parts of one host that want the same port, directory or container name."""
+    uses: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for role, part in member.parts.items():
+        for port in part.ports:
+            uses["port", str(port)].append(role)
+        for mount in part.mounts:
+            uses["host directory", mount.host].append(role)
+        uses["container name", part.container].append(role)
+    for (kind, value), roles in uses.items():
+        if len(roles) > 1:
+            text = f"the {kind} {value} is wanted by {' and '.join(roles)}; give each its own"
+            yield Problem(member.name, roles[-1], text)
+
+
+def _twins(fleet: Fleet) -> Iterator[Problem]:
+    """Two names of one host: everything on it would be done twice."""
+    by_address: dict[str, list[str]] = defaultdict(list)
+    for member in fleet:
+        by_address[str(member.address)].append(member.name)
+    for address, names in by_address.items():
+        if len(names) > 1:
+            text = f"{' and '.join(names)} have one address, {address}; list each host once"
+            yield Problem(names[-1], "export_ip", text)

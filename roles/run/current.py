@@ -1,0 +1,65 @@
+"""The fleet as it is at this moment of a run; the survey opens it, everything else reads it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from gevent.pool import Pool
+from pyinfra.api import Host, Inventory, State
+
+from roles.observed import Look, Observed, observe
+from roles.observed.channel import RemoteError
+from roles.observed.parse import ProbeError
+from roles.run.fleet import Fleet
+
+AT_ONCE = 50
+_fleets: WeakKeyDictionary[Inventory, Fleet] = WeakKeyDictionary()
+
+
+def current_fleet(state: State) -> Fleet:
+    """Return the surveyed fleet; hosts on which something has changed since are read again.
+
+    Raises:
+        RuntimeError: no survey was made.
+        RemoteError, ProbeError: a host could not be read any more.
+    """
+    try:
+        fleet = _fleets[state.inventory]
+    except KeyError:
+        raise RuntimeError("call survey() before anything else in a deploy file") from None
+    hosts = {member.name: state.inventory.get_host(member.name) for member in fleet}
+    observed = observe_all(state, {host: None for host in hosts.values()})
+    for result in observed.values():
+        if isinstance(result, Exception):
+            raise result
+    fleet = replace(
+        fleet,
+        members=tuple(replace(m, observed=observed[hosts[m.name]]) for m in fleet),  # type: ignore[arg-type]
+    )
+    remember(state, fleet)
+    return fleet
+
+
+def remember(state: State, fleet: Fleet) -> None:
+    _fleets[state.inventory] = fleet
+
+
+def is_surveyed(state: State) -> bool:
+    return state.inventory in _fleets
+
+
+def observe_all(
+    state: State, looks: dict[Host, Look | None]
+) -> dict[Host, Observed | RemoteError | ProbeError]:
+    """Read many hosts at once. A host that can't be read has its error for a value."""
+
+    def read(host: Host) -> Any:
+        try:
+            return observe(state, host, looks[host])
+        except (RemoteError, ProbeError) as error:
+            return error
+
+    hosts = list(looks)
+    return dict(zip(hosts, Pool(AT_ONCE).map(read, hosts), strict=True))

@@ -1,0 +1,69 @@
+"""All hosts of an inventory as the survey knows them: what is wanted, and what is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+
+from roles.container.part import PartSpec
+from roles.observed import Observed
+from roles.run.wanted import ROLE_OF_GROUP, Wanted
+
+
+@dataclass(frozen=True)
+class Member:
+    """One host that was read."""
+
+    name: str
+    groups: frozenset[str]
+    wanted: Wanted
+    observed: Observed
+    address: IPv4Address
+    in_limit: bool
+    """Whether this run may change the host."""
+
+    def part(self, role: str) -> PartSpec | None:
+        """What the host is to run of a role; None where it is not in the role's group."""
+        wanted = {ROLE_OF_GROUP[group] for group in self.groups if group in ROLE_OF_GROUP}
+        return self.wanted.part(role) if role in wanted else None
+
+    @property
+    def parts(self) -> dict[str, PartSpec]:
+        """Role to part, for every part that the host is to run."""
+        found = {role: self.part(role) for role in ROLE_OF_GROUP.values()}
+        return {role: part for role, part in found.items() if part}
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """Every host that was read, in inventory order."""
+
+    members: tuple[Member, ...]
+    unreachable: tuple[str, ...] = ()
+
+    def __iter__(self) -> Iterator[Member]:
+        return iter(self.members)
+
+    def __getitem__(self, name: str) -> Member:
+        return next(member for member in self.members if member.name == name)
+
+    def running(self, role: str) -> list[Member]:
+        """The hosts that are to run a role."""
+        return [member for member in self.members if member.part(role)]
+
+    @property
+    def registry_connection(self) -> str:
+        """`host:port,host:port,...`, in the same order whatever the inventory's."""
+        external = next((m.wanted.registry.connection for m in self if m.wanted), None)
+        if external:
+            return external
+        ports = {m.address: m.wanted.registry.server.port for m in self.registry_servers}  # type: ignore[union-attr]
+        return ",".join(f"{address}:{ports[address]}" for address in sorted(ports))
+
+    @property
+    def registry_servers(self) -> list[Member]:
+        """The hosts of our own ensemble, by address; none where the registry is external."""
+        if any(member.wanted.registry.connection for member in self):
+            return []
+        return sorted(self.running("registry"), key=lambda member: member.address)

@@ -1,0 +1,39 @@
+"""Ctrl-C: once finishes the step in hand and ends the run with 130; twice ends it now.
+
+pyinfra's own handler exits with 0 and skips every `finally`.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from types import FrameType
+
+import click
+from pyinfra import state
+from pyinfra.api.state import StateStage
+
+EXIT_CODE = 130
+
+_requested = False
+
+
+def install() -> None:
+    signal.signal(signal.SIGINT, _handle)
+
+
+def requested() -> bool:
+    """Tell whether the operator has asked the run to end."""
+    return _requested
+
+
+def _handle(signum: int, frame: FrameType | None) -> None:
+    global _requested
+    if state.current_stage < StateStage.Execute:
+        click.echo("\nInterrupted; nothing was changed.", err=True)
+        os._exit(EXIT_CODE)
+    if _requested:
+        click.echo("\nInterrupted twice: ended in the middle of a step. Run again.", err=True)
+        os._exit(EXIT_CODE)
+    _requested = True
+    click.echo("\nInterrupted: finishing the step in hand (again: end now).", err=True)

@@ -1,0 +1,77 @@
+"""What the operator typed: pyinfra's own options, caught while config.py runs.
+
+Deploy files run in greenlets, where click's context can't be seen; config.py runs in the main one.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+import click
+import pyinfra_cli.cli
+from pyinfra import config, state
+from pyinfra.context import ctx_state
+from pyinfra.api import State
+from pyinfra.api.state import StateStage
+
+from roles.run import callbacks, interrupt
+
+
+@dataclass(frozen=True)
+class Options:
+    dry: bool = False
+    yes: bool = False
+    serial: bool = False
+    no_wait: bool = False
+    fail_percent: int | None = None
+    limited: bool = False
+    deploys: tuple[str, ...] = ()
+
+    @property
+    def asks(self) -> bool:
+        """Whether pyinfra will ask before it changes anything."""
+        return not (self.dry or self.yes)
+
+
+_options = Options()
+
+
+def current() -> Options:
+    return _options
+
+
+def capture() -> None:
+    """Read the command line, and put pyinfra's own questions and Ctrl-C handling in our hands.
+
+    A host that can't be connected to must not end the run before the survey has shown every error
+    of every host, nor may pyinfra ask whether to go on without it: that is `max_unreachable`. After
+    that, the first failed host ends the run.
+    """
+    global _options
+    context = click.get_current_context(silent=True)
+    if context is None:
+        return
+    given = context.params
+    _options = Options(
+        dry=bool(given["dry"]),
+        yes=bool(given["yes"]),
+        serial=bool(given["serial"]),
+        no_wait=bool(given["no_wait"]),
+        fail_percent=given["fail_percent"],
+        limited=bool(given["limit"] or given["exclude"]),
+        deploys=tuple(given["operations"]),
+    )
+    config.FAIL_PERCENT = 0
+    state.should_raise_failed_hosts = _past_connecting
+    pyinfra_cli.cli._set_fail_prompts = lambda state, config: None
+    interrupt.install()
+    callbacks.listen(ctx_state.get())
+
+
+def has_terminal() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+def _past_connecting(state: State) -> bool:
+    return state.current_stage > StateStage.Connect

@@ -1,0 +1,25 @@
+"""What the operator sees: the changes that are planned, and each one as it is done."""
+
+from __future__ import annotations
+
+import click
+from pyinfra import logger
+from pyinfra.api import State
+
+from roles.run.changes import Change
+
+
+def planned(changes: list[Change], hosts: int) -> None:
+    """List the changes that the run will make."""
+    if not changes:
+        logger.info(f"--> Nothing to change on {hosts} hosts")
+        return
+    logger.info(f"--> {len(changes)} changes:")
+    for change in changes:
+        logger.info(f"    {click.style('~', 'yellow')} {change}")
+
+
+def done(state: State, change: Change) -> None:
+    """Tell that a change was carried out. Says nothing while pyinfra only looks for changes."""
+    if state.is_executing:
+        logger.info(f"    {click.style('+', 'green')} {change}")

@@ -1,0 +1,187 @@
+"""Look at everything before anything is changed anywhere.
+
+All hosts are connected and read at once, all data is validated, all checks run. Every problem of
+every host is shown together, and ends the run; else every change is shown, as it will be made.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from ipaddress import IPv4Address
+
+from gevent.lock import BoundedSemaphore
+from gevent.pool import Pool
+from pyinfra import logger
+from pyinfra.context import ctx_state
+from pyinfra.api import DeployError, Host, State
+from pyinfra.api.exceptions import ConnectError
+
+from roles.container.plan import directories
+from roles.docker_engine import plan as docker_engine
+from roles.host_check import plan as host_check
+from roles.images import plan as images
+from roles.observed import Look, Observed
+from roles.proxy import plan as proxy
+from roles.registry import plan as registry
+from roles.run import conflicts, options, report
+from roles.run.callbacks import connect_error
+from roles.run.address import NoAddress, export_address
+from roles.run.changes import Change
+from roles.run.current import AT_ONCE, is_surveyed, observe_all, remember
+from roles.run.fleet import Fleet, Member
+from roles.run.problems import Problem, Refused
+from roles.run.wanted import Wanted, validated
+from roles.sdk import plan as sdk
+from roles.soa_engine import plan as soa_engine
+
+CHECKS = (host_check, docker_engine, conflicts, images, registry, soa_engine, proxy, sdk)
+PLANS = (docker_engine, images, registry, soa_engine, proxy, sdk)
+"""In the order in which deploy/soa.py composes the roles."""
+
+_lock = BoundedSemaphore()
+
+
+def survey() -> None:
+    """Survey the whole inventory, once; to be called first in a deploy file.
+
+    Raises:
+        DeployError: the run is refused; carries every problem.
+        SystemExit: nothing is to be changed, and pyinfra would only ask whether to do it (0).
+    """
+    state = ctx_state.get()
+    with _lock:
+        if is_surveyed(state):
+            return
+        try:
+            fleet = _survey(state)
+        except Refused as refused:
+            count = len(refused.problems)
+            raise DeployError(f"{count} problems, and nothing was changed:\n{refused}") from None
+        remember(state, fleet)
+        changes = plan(fleet)
+        report.planned(changes, len(fleet.members))
+        given = options.current()
+        if given.asks and not changes and len(given.deploys) == 1:
+            sys.exit(0)
+        if given.asks and not options.has_terminal():
+            raise DeployError("there is no terminal to ask on; add -y, or --dry to look only")
+
+
+def plan(fleet: Fleet) -> list[Change]:
+    """Every change that the fleet needs, in the order in which it is made."""
+    return [change for role in PLANS for change in role.plan(fleet)]
+
+
+def check(fleet: Fleet) -> list[Problem]:
+    return [problem for role in CHECKS for problem in role.check(fleet)]
+
+
+def _survey(state: State) -> Fleet:
+    problems = list(_refused_options())
+    hosts = list(state.inventory)
+    wanted: dict[Host, Wanted] = {}
+    for host in hosts:
+        found, wrong = validated(host)
+        problems += wrong
+        if found:
+            wanted[host] = found
+    connected, unreachable = _connect(state, hosts)
+    looks = {host: _look(wanted.get(host)) for host in connected}
+    observed: dict[Host, Observed] = {}
+    for host, result in observe_all(state, looks).items():
+        if isinstance(result, Observed):
+            observed[host] = result
+        else:
+            problems.append(Problem(host.name, "probe", str(result)))
+    allowed = max((w.max_unreachable for w in wanted.values()), default=0)
+    if len(unreachable) > allowed:
+        text = f"can't be reached (max_unreachable is {allowed}); mend it, or leave it out by --limit"
+        problems += [Problem(name, "connection", f"{text}: {why}") for name, why in unreachable]
+    else:
+        for name, why in unreachable:
+            logger.warning(f"{name} can't be reached and is left out: {why}")
+    both = [host for host in observed if host in wanted]
+    members, wrong = _members(state, both, wanted, observed)
+    fleet = Fleet(tuple(members), tuple(name for name, _ in unreachable))
+    problems += wrong
+    problems += check(fleet) if not problems else host_check.check(fleet)
+    if problems:
+        raise Refused(problems)
+    return fleet
+
+
+def _refused_options() -> Iterator[Problem]:
+    given = options.current()
+    order = "the rollout decides the order of hosts; leave it away"
+    if given.serial:
+        yield Problem(None, "--serial", order)
+    if given.no_wait:
+        yield Problem(None, "--no-wait", order)
+    if given.fail_percent:
+        yield Problem(None, "--fail-percent", "a deploy ends at the first failure; leave it away")
+
+
+def _connect(state: State, hosts: list[Host]) -> tuple[list[Host], list[tuple[str, str]]]:
+    """Connect to the hosts that pyinfra left out by --limit: what they are must be known too."""
+
+    def connect(host: Host) -> str | None:
+        if host.connected:
+            return None
+        if state.is_host_in_limit(host):
+            return connect_error(host)
+        try:
+            host.connect(show_errors=False, raise_exceptions=True)
+        except ConnectError as error:
+            return str(error)
+        return None
+
+    errors = dict(zip(hosts, Pool(AT_ONCE).map(connect, hosts), strict=True))
+    connected = [host for host, error in errors.items() if error is None]
+    return connected, [(host.name, error) for host, error in errors.items() if error]
+
+
+def _look(wanted: Wanted | None) -> Look:
+    """What a host is asked beyond the usual: the paths of its parts, the registry's names."""
+    if wanted is None:
+        return Look()
+    parts = [p for role in ("registry", "soa_engine", "proxy", "sdk") if (p := wanted.part(role))]
+    data = wanted.registry.server.data.host if wanted.registry.server else None
+    connection = wanted.registry.connection or ""
+    paths = [directory.path for part in parts for directory in directories(part)]
+    return Look(
+        paths=(*paths, f"{data}/{registry.HISTORY}") if data else tuple(paths),
+        files=(f"{data}/{registry.MYID}",) if data else (),
+        names=tuple(place.rpartition(":")[0] for place in connection.split(",") if place),
+    )
+
+
+def _members(
+    state: State, hosts: list[Host], wanted: dict[Host, Wanted], observed: dict[Host, Observed]
+) -> tuple[list[Member], list[Problem]]:
+    """Find every host's own address: the registry's first, since the others look towards it."""
+    members: dict[str, Member] = {}
+    problems: list[Problem] = []
+    towards: list[IPv4Address] = []
+    for host in sorted(hosts, key=lambda host: "registry" not in host.groups):
+        known = observed[host].resolved
+        external = wanted[host].registry.connection or ""
+        named = [known[n] for p in external.split(",") if (n := p.rpartition(":")[0]) in known]
+        try:
+            address = export_address(observed[host], wanted[host].export_ip, [*named, *towards])
+        except NoAddress as error:
+            problems.append(Problem(host.name, "export_ip", str(error)))
+            continue
+        if "registry" in host.groups:
+            towards = sorted([*towards, address])
+        members[host.name] = Member(
+            name=host.name,
+            groups=frozenset(host.groups),
+            wanted=wanted[host],
+            observed=observed[host],
+            address=address,
+            in_limit=state.is_host_in_limit(host) and host in state.active_hosts,
+        )
+    return [members[host.name] for host in hosts if host.name in members], problems
+
+

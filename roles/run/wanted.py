@@ -1,0 +1,99 @@
+"""What is wanted of one host: its merged data, validated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from ipaddress import IPv4Address
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, ValidationError
+from pyinfra.api import Host
+from pyinfra.api.arguments import all_argument_meta
+from pyinfra.connectors.ssh import connector_data_meta
+
+from roles.container.part import PartSpec
+from roles.docker_engine.spec import DockerEngineSpec
+from roles.images.spec import ImagesSpec
+from roles.proxy.spec import ProxySpec
+from roles.registry.spec import RegistrySpec
+from roles.run.merge import merged_data
+from roles.run.model import Data
+from roles.run.problems import Problem
+from roles.sdk.spec import SdkSpec
+from roles.soa_engine.spec import SoaEngineSpec
+
+ROLE_OF_GROUP = {"registry": "registry", "engine": "soa_engine", "proxy": "proxy", "sdk": "sdk"}
+"""Which part the hosts of a group run."""
+
+PYINFRA_KEYS = frozenset({*connector_data_meta, *all_argument_meta})
+"""What pyinfra itself reads from host data: how to connect, and its global arguments."""
+
+
+def _auto_or_ipv4(value: str) -> str:
+    if value != "auto":
+        try:
+            IPv4Address(value)
+        except ValueError:
+            raise ValueError(f"expected 'auto' or an IPv4 address, found '{value}'") from None
+    return value
+
+
+class Wanted(Data):
+    """Everything that group_data, the inventory and `--data` may say of a host."""
+
+    export_ip: Annotated[str, AfterValidator(_auto_or_ipv4)] = "auto"
+    max_unreachable: Annotated[int, Field(ge=0)] = 0
+    docker_engine: DockerEngineSpec = DockerEngineSpec()
+    images: ImagesSpec = ImagesSpec()
+    registry: RegistrySpec = RegistrySpec()
+    soa_engine: SoaEngineSpec | None = None
+    proxy: ProxySpec | None = None
+    sdk: SdkSpec | None = None
+
+    def part(self, role: str) -> PartSpec | None:
+        if role == "registry":
+            return self.registry.server
+        part: PartSpec | None = getattr(self, role)
+        return part
+
+
+def validated(host: Host) -> tuple[Wanted | None, list[Problem]]:
+    """Return what is wanted of a host, or every problem of its data."""
+    data = {key: value for key, value in merged_data(host).items() if key not in PYINFRA_KEYS}
+    try:
+        wanted = Wanted.model_validate(data)
+    except ValidationError as error:
+        return None, [_problem(host.name, dict(details)) for details in error.errors()]
+    missing = [
+        Problem(
+            host.name,
+            role,
+            f"the host is in the group '{group}', but nothing says what that part is; "
+            f"expected a dict '{role}' in group_data/{group}.py",
+        )
+        for group, role in ROLE_OF_GROUP.items()
+        if group in host.groups and wanted.part(role) is None and role != "registry"
+    ]
+    return (None, missing) if missing else (wanted, [])
+
+
+def _problem(host: str, details: Mapping[str, Any]) -> Problem:
+    location: tuple[str | int, ...] = details["loc"]
+    key = ".".join(str(step) for step in location)
+    if details["type"] == "extra_forbidden":
+        known = ", ".join(sorted(_known_keys(location[:-1])))
+        return Problem(host, key, f"unknown key; expected one of: {known}")
+    message = details["msg"].removeprefix("Value error, ")
+    found = "" if "found" in message else f", found {details['input']!r:.80}"
+    if details["type"] == "missing":
+        found = "; set it in group_data or in the inventory"
+    return Problem(host, key, f"{message[0].lower()}{message[1:]}{found}")
+
+
+def _known_keys(location: tuple[str | int, ...]) -> list[str]:
+    model: Any = Wanted
+    for step in location:
+        annotation = model.model_fields[str(step)].annotation
+        options = [annotation, *getattr(annotation, "__args__", ())]
+        model = next(o for o in options if isinstance(o, type) and issubclass(o, Data))
+    return list(model.model_fields)

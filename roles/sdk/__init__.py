@@ -1,0 +1,1 @@
+"""The caller's side: a container that can be asked to call a service."""

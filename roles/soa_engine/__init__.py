@@ -1,0 +1,1 @@
+"""The service container: registers its host's real address, serves calls."""

@@ -1,0 +1,14 @@
+from __future__ import annotations
+
+from pyinfra.api import deploy
+
+from roles.container.operations import containers, directories
+from roles.soa_engine.plan import ROLE
+from roles.soa_engine.rollout import ROLLOUT
+
+
+@deploy("SOA engine")
+def run_engine() -> None:
+    """Have an engine on every host of its group, registered under the host's real address."""
+    directories(ROLE, name="directories")
+    containers(ROLLOUT, name="containers", _run_once=True)

@@ -1,0 +1,43 @@
+"""What an engine's container is told. Pure."""
+
+from __future__ import annotations
+
+from roles.container.plan import part_changes, part_problems
+from roles.container.spec import ContainerSpec, resolve
+from roles.images.plan import image_of
+from roles.run.changes import Change
+from roles.run.fleet import Fleet, Member
+from roles.run.problems import Problem
+from roles.soa_engine.spec import SoaEngineSpec
+
+ROLE = "soa_engine"
+
+
+def engine(member: Member) -> SoaEngineSpec:
+    assert member.wanted.soa_engine is not None, f"{member.name} runs no engine"
+    return member.wanted.soa_engine
+
+
+def registered_name(member: Member) -> str:
+    """The engine's node in the registry, and its name in a proxy's list."""
+    return f"{member.address}:{engine(member).port}"
+
+
+def container(fleet: Fleet, member: Member) -> ContainerSpec:
+    part = engine(member)
+    environment = {
+        "VIP_CFGCENTER_ZK_CONNECTION": fleet.registry_connection,
+        "EXPORT_IP": str(member.address),
+        "EXPORT_PORT": str(part.port),
+        # The framework's first contract misspelt it, and engines built to it are still about.
+        "EXPORT_PROT": str(part.port),
+    }
+    return resolve(ROLE, part, image_of(member, ROLE), str(member.address), environment)
+
+
+def check(fleet: Fleet) -> list[Problem]:
+    return part_problems(fleet, ROLE, container)
+
+
+def plan(fleet: Fleet) -> list[Change]:
+    return part_changes(fleet, ROLE, container)
