@@ -14,7 +14,7 @@ def _hosts(group: str) -> list[str]:
     return [host.name for host in _lab.hosts if group in host.groups]
 
 
-all = (
+lab = (
     [(host.name, {"ssh_hostname": host.address}) for host in _lab.hosts],
     {
         "ssh_user": os.environ.get("DOCKYARD_LAB_USER", "root"),

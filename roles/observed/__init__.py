@@ -1,7 +1,7 @@
 """What a host is: one probe over one SSH channel, parsed into one typed value."""
 
 from roles.observed.model import Address, Container, Image, Observed, Path, Route, Service
-from roles.observed.probe import Look, forget, observe
+from roles.observed.probe import Look, forget, is_fresh, observe
 
 __all__ = [
     "Address",
@@ -13,5 +13,6 @@ __all__ = [
     "Route",
     "Service",
     "forget",
+    "is_fresh",
     "observe",
 ]

@@ -45,15 +45,21 @@ def observe(state: State, host: Host, look: Look | None = None) -> Observed:
     if look is not None:
         host.connector_data[_LOOK] = look
     moment = _moment(state, host)
-    remembered = host.connector_data.get(_MEMO)
-    if remembered and remembered[0] == moment:
-        observed: Observed = remembered[1]
-        return observed
+    if is_fresh(state, host):
+        remembered: Observed = host.connector_data[_MEMO][1]
+        return remembered
     asked: Look = host.connector_data.get(_LOOK, Look())
     command = ["sh", "-s", "--", str(DOCKER_LIMIT_S), *asked.arguments]
     observed = parse(channel.run(state, host, command, stdin=SCRIPT, timeout_s=LIMIT_S).stdout)
     host.connector_data[_MEMO] = (moment, observed)
     return observed
+
+
+def is_fresh(state: State, host: Host) -> bool:
+    """Whether what is remembered of the host is what it is."""
+    return _MEMO in host.connector_data and bool(
+        host.connector_data[_MEMO][0] == _moment(state, host)
+    )
 
 
 def forget(host: Host) -> None:

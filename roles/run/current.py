@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 from gevent.pool import Pool
 from pyinfra.api import Host, Inventory, State
 
-from roles.observed import Look, Observed, observe
+from roles.observed import Look, Observed, is_fresh, observe
 from roles.observed.channel import RemoteError
 from roles.observed.parse import ProbeError
 from roles.run.fleet import Fleet
@@ -21,6 +21,9 @@ _fleets: WeakKeyDictionary[Inventory, Fleet] = WeakKeyDictionary()
 def current_fleet(state: State) -> Fleet:
     """Return the surveyed fleet; hosts on which something has changed since are read again.
 
+    Where nothing has changed, no greenlet is switched: pyinfra counts on that between its look
+    whether a `_run_once` operation was added already, and adding it.
+
     Raises:
         RuntimeError: no survey was made.
         RemoteError, ProbeError: a host could not be read any more.
@@ -30,13 +33,17 @@ def current_fleet(state: State) -> Fleet:
     except KeyError:
         raise RuntimeError("call survey() before anything else in a deploy file") from None
     hosts = {member.name: state.inventory.get_host(member.name) for member in fleet}
-    observed = observe_all(state, {host: None for host in hosts.values()})
+    changed = [host for host in hosts.values() if not is_fresh(state, host)]
+    if not changed:
+        return fleet
+    observed = observe_all(state, dict.fromkeys(changed))
     for result in observed.values():
         if isinstance(result, Exception):
             raise result
+    read = {host.name: result for host, result in observed.items()}
     fleet = replace(
         fleet,
-        members=tuple(replace(m, observed=observed[hosts[m.name]]) for m in fleet),  # type: ignore[arg-type]
+        members=tuple(replace(m, observed=read.get(m.name, m.observed)) for m in fleet),
     )
     remember(state, fleet)
     return fleet
