@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.lab import machine
-from tests.lab.command import LabError, run, say
-from tests.lab.files import lock, remove_tree
+from tests.lab.command import run, say
+from tests.lab.files import lock, overlay_options, remove_tree
 
 RELEASES = ("bookworm", "trixie")
 PACKAGES = (
@@ -32,7 +32,7 @@ ISOLATED = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-pr
 
 def cache() -> Path:
     """Return the cache directory (DOCKYARD_LAB_CACHE)."""
-    return Path(os.environ.get("DOCKYARD_LAB_CACHE", "/var/cache/dockyard-lab"))
+    return Path(os.environ.get("DOCKYARD_LAB_CACHE", "/var/cache/dockyard-lab")).absolute()
 
 
 def host_layers(release: str, with_docker: bool) -> list[Path]:
@@ -66,8 +66,11 @@ def docker_layer(release: str) -> Path:
             shutil.copy("/etc/resolv.conf", scratch)
             mount = 'mount -t overlay overlay -o "$1" "$2" && cp "$3" "$2/etc/resolv.conf"'
             mount += ' && mount --bind /proc "$2/proc" && exec chroot "$2" sh -c "$4"'
-            overlay = f"lowerdir={base},upperdir={target},workdir={work}"
-            arguments = [overlay, str(merged), str(scratch / "resolv.conf")]
+            arguments = [
+                overlay_options([str(base)], target, work),
+                str(merged),
+                str(scratch / "resolv.conf"),
+            ]
             script = _script("setup-docker.sh")
             run([*ISOLATED, "sh", "-c", mount, "sh", *arguments, script], env=_clean_env())
 
@@ -97,8 +100,6 @@ def _made(name: str, build: Callable[[Path], None]) -> Path:
     result = cache() / name
     if result.exists():
         return result
-    if any(character in str(result) for character in ",:\\"):
-        raise LabError(f"{result}: an overlay can't be mounted from a path with , : or \\")
     with lock(cache() / "locks" / name):
         if result.exists():
             return result

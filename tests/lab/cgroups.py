@@ -30,10 +30,10 @@ def create(name: str) -> list[Path]:
 def pids(name: str) -> list[int]:
     """Return the processes of a host, its supervisor included, as this machine numbers them."""
     found: set[int] = set()
-    for hierarchy in _hierarchies():
-        for procs in (hierarchy / GROUP / name).rglob("cgroup.procs"):
-            with contextlib.suppress(OSError):  # the group has gone, or is a threaded one
-                found.update(int(pid) for pid in procs.read_text().split())
+    hierarchy = next(_hierarchies())  # any: a process is below its host's group in all of them
+    for directory, _, _ in os.walk(hierarchy / GROUP / name):
+        with contextlib.suppress(OSError):  # the group has gone, or is a threaded one
+            found.update(map(int, Path(directory, "cgroup.procs").read_text().split()))
     return sorted(found)
 
 

@@ -28,6 +28,7 @@ def run(
 
     Raises LabError, with the end of its output, if it fails, is missing or exceeds ``timeout_s``.
     """
+    line = " ".join(argv).splitlines()[0]
     try:
         result = subprocess.run(
             argv,
@@ -41,8 +42,8 @@ def run(
     except FileNotFoundError as error:
         raise LabError(f"{argv[0]}: not found on this machine") from error
     except subprocess.TimeoutExpired as error:
-        raise LabError(f"{' '.join(argv)}: no end after {timeout_s} s") from error
+        raise LabError(f"{line}: no end after {timeout_s} s") from error
     if check and result.returncode != 0:
         output = "\n".join((result.stdout + result.stderr).strip().splitlines()[-15:])
-        raise LabError(f"{' '.join(argv)}: exit status {result.returncode}\n{output}")
+        raise LabError(f"{line}: exit status {result.returncode}\n{output}")
     return result

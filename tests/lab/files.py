@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.lab.command import run
+from tests.lab.command import LabError, run
 
 
 @contextmanager
@@ -26,6 +26,14 @@ def write_atomically(path: Path, text: str, mode: int = 0o644) -> None:
     new.write_text(text)
     new.chmod(mode)
     new.rename(path)
+
+
+def overlay_options(layers: Sequence[str], upper: Path, work: Path) -> str:
+    """Return the options that mount an overlay; ``layers`` are below it, topmost first."""
+    for path in (*layers, str(upper)):
+        if any(character in path for character in ",:\\"):
+            raise LabError(f"{path}: an overlay can't be mounted from a path with , : or \\")
+    return f"lowerdir={':'.join(layers)},upperdir={upper},workdir={work}"
 
 
 def remove_tree(path: Path) -> None:

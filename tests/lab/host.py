@@ -18,7 +18,7 @@ from pathlib import Path
 
 from tests.lab import base, cgroups, machine
 from tests.lab.command import LabError, run
-from tests.lab.files import remove_tree, write_atomically
+from tests.lab.files import overlay_options, remove_tree, write_atomically
 from tests.lab.network import Network, delete_interface
 
 SUPERVISE = base.SCRIPTS / "supervise.sh"
@@ -165,8 +165,8 @@ class LabHost:
         return ["ssh", "-F", "/dev/null", "-i", str(self.private_key), *flags, login]
 
     def boot(self, timeout_s: float = BOOT_TIMEOUT_S) -> None:
-        """Start the host and return when it answers SSH for every user; a running one is left."""
-        if not self.is_running or not self._supervisors():
+        """Start the host and return when it answers SSH; one that runs is left alone."""
+        if not self._supervisors():
             self.kill()
             self._start()
         self.wait_for_ssh(timeout_s)
@@ -236,7 +236,7 @@ class LabHost:
     def _start(self) -> None:
         upper, work, root = self.upper, self.directory / "work", self._mount_point
         groups = [str(directory / "cgroup.procs") for directory in cgroups.create(self.machine)]
-        overlay = f"lowerdir={':'.join(self.spec.layers)},upperdir={upper},workdir={work}"
+        overlay = overlay_options(self.spec.layers, upper, work)
         supervise = ["sh", str(SUPERVISE), overlay, str(root), self.veth, *self._nspawn(root)]
         # The shell joins the control groups and then becomes the supervisor's parent: when it has
         # ended, the supervisor is where cgroups.pids() looks for it.

@@ -34,16 +34,12 @@ class Lab:
         self.name = name
         self.network: Network | None = None
         self.hosts: list[LabHost] = []
-        if self._state.exists():
-            self.network = Network(json.loads(self._state.read_text())["subnet"])
-            records = (self.directory / "hosts").glob(f"*/{RECORD}")
-            specs = [HostSpec.read(record.parent) for record in records]
-            self.hosts = [self._host(spec) for spec in sorted(specs, key=_last_octet)]
+        self._read_state()
 
     @staticmethod
     def root() -> Path:
         """Return the directory of all labs (DOCKYARD_LAB_DIR)."""
-        return Path(os.environ.get("DOCKYARD_LAB_DIR", "/var/lib/dockyard-lab"))
+        return Path(os.environ.get("DOCKYARD_LAB_DIR", "/var/lib/dockyard-lab")).absolute()
 
     @classmethod
     def all(cls) -> list[Lab]:
@@ -85,6 +81,7 @@ class Lab:
         """
         machine.require()
         with self._lock():
+            self._read_state()
             network = self._join_network()
             shape = _shape(network, hosts, registry, release, with_docker)
             self._converge([*shape, *(host.spec for host in self.hosts if host.spec.extra)])
@@ -101,6 +98,7 @@ class Lab:
             raise LabError(f"{name!r}: a host's name has lower case letters, digits and hyphens")
         machine.require()
         with self._lock():
+            self._read_state()
             network = self._join_network()
             others = [host.spec for host in self.hosts if host.name != name]
             used = {spec.address for spec in others}
@@ -121,7 +119,7 @@ class Lab:
         """Remove the hosts, their disks and the network, also what a crash has left."""
         machine.require_root()
         with self._lock():
-            self.__init__(self.name)  # type: ignore[misc]
+            self._read_state()
             _in_parallel(LabHost.wipe, self.hosts)
             if self.network:
                 self.network.down()
@@ -156,6 +154,14 @@ class Lab:
         if stopped := [host.name for host in self.hosts if not host.is_running]:
             say(f"lab {self.name}: booting {', '.join(stopped)}")
         _in_parallel(lambda pair: bring_up(*pair), list(zip(self.hosts, wanted, strict=True)))
+
+    def _read_state(self) -> None:
+        self.network, self.hosts = None, []
+        if self._state.exists():
+            self.network = Network(json.loads(self._state.read_text())["subnet"])
+            records = (self.directory / "hosts").glob(f"*/{RECORD}")
+            specs = [HostSpec.read(record.parent) for record in records]
+            self.hosts = [self._host(spec) for spec in sorted(specs, key=_last_octet)]
 
     def _join_network(self) -> Network:
         """Return the lab's subnet; it keeps the one that it has."""

@@ -8,7 +8,10 @@ chmod 755 /usr/sbin/policy-rc.d
 
 export DEBIAN_FRONTEND=noninteractive
 apt-get -q update
-apt-get -qy -o Dpkg::Use-Pty=0 install --no-install-recommends docker.io docker-cli
+cli=
+if apt-cache show docker-cli >/dev/null 2>&1; then cli=docker-cli; fi  # from trixie on
+# shellcheck disable=SC2086
+apt-get -qy -o Dpkg::Use-Pty=0 install --no-install-recommends docker.io $cli
 systemctl enable docker.service containerd.service
 apt-get clean
 rm -rf /var/lib/apt/lists/*
