@@ -15,7 +15,7 @@ registry = {
         "memory_mb": 512,
         "pids": 512,
         "user": "10080:10080",
-        # Put the data on a disk of its own when the ensemble serves more than a few hundred clients.
+        # Put the data on a disk of its own when the ensemble serves some hundred clients.
         "data": {"host": "/apps/data/zookeeper", "container": "/usr/local/zookeeper/data"},
         "logs": {"host": "/apps/logs/zookeeper", "container": "/usr/local/zookeeper/logs"},
     },

@@ -11,8 +11,8 @@ from pyinfra.operations import files
 
 from roles.container.plan import directory_changes
 from roles.container.rollout import Rollout
-from roles.run.report import done
 from roles.run.current import current_fleet
+from roles.run.report import done
 
 
 @operation()

@@ -15,8 +15,8 @@ from roles.container.spec import ContainerSpec
 from roles.observed import channel
 from roles.run.changes import Change
 from roles.run.conductor import Treatment, conduct
-from roles.run.fleet import Fleet, Member
 from roles.run.current import current_fleet
+from roles.run.fleet import Fleet, Member
 
 DOCKER_S = 60
 """How long Docker may take for a command that is quick by nature."""

@@ -10,8 +10,8 @@ from pyinfra.api.command import PyinfraCommand
 from pyinfra.operations import apt, systemd
 
 from roles.docker_engine.plan import package_change, packages, service_change
-from roles.run.report import done
 from roles.run.current import current_fleet
+from roles.run.report import done
 
 
 @operation()

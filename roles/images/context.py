@@ -14,7 +14,7 @@ IGNORED = {"__pycache__", ".git", ".pytest_cache", ".mypy_cache", ".ruff_cache"}
 
 
 def tag(source: ImageSource, base_image: str) -> str:
-    """Return `name:HASH`, where the hash covers every file of the context and the base image's name.
+    """Return `name:HASH`, where the hash covers the context's files and the base image's name.
 
     Times and owners of files don't count; whether a file is executable does.
     """

@@ -14,9 +14,9 @@ from roles.images.context import archive
 from roles.images.plan import Build, Transfer, builds, transfers
 from roles.observed import channel, forget
 from roles.run.conductor import exit_if_interrupted
+from roles.run.current import current_fleet
 from roles.run.fleet import Fleet
 from roles.run.report import done
-from roles.run.current import current_fleet
 
 
 @operation()
@@ -102,7 +102,7 @@ def _transfer(state: State, fleet: Fleet, group: list[Transfer]) -> None:
         state,
         sender,
         ["docker", "save", *group[0].tags],
-        dict.fromkeys(receivers, ["docker", "load", "--quiet"]),
+        {receiver: ["docker", "load", "--quiet"] for receiver in receivers},
         timeout_s=fleet[sender.name].wanted.images.transfer_timeout_s,
     )
     for change in (change for transfer in group for change in transfer.changes):

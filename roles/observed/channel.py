@@ -1,11 +1,13 @@
 """Our own channel to a host: bytes in, bytes out, under one time limit.
 
-pyinfra's `run_shell_command` cuts the output at a byte that is not UTF-8, leaves the remote process
-running after a time-out and buffers what it sends; the probe and the conductor can't live with that.
+pyinfra's `run_shell_command` cuts the output at a byte that is not UTF-8, leaves the remote
+process running after a time-out and buffers what it sends; neither the probe nor the conductor can
+live with that.
 """
 
 from __future__ import annotations
 
+import logging
 import shlex
 import socket
 from collections.abc import Callable, Iterable, Iterator
@@ -21,6 +23,9 @@ from pyinfra.api import Host, State, StringCommand
 from pyinfra.api.arguments import auth_argument_meta, pop_global_arguments
 from pyinfra.connectors.local import LocalConnector
 from pyinfra.connectors.util import make_unix_command_for_host
+
+# A refused tunnel is an answer (not up yet), which paramiko would print as an error.
+logging.getLogger("paramiko.transport").setLevel(logging.CRITICAL)
 
 CHUNK_BYTES = 256 * 1024
 MOST_BYTES = 64 * 1024 * 1024

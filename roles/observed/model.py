@@ -35,7 +35,7 @@ class Service:
 
 @dataclass(frozen=True)
 class Path:
-    """What stands at a path that was asked for. Owner and group are numbers, as the host has them."""
+    """What stands at a path that was asked for; `owner` is `UID:GID`, `mode` octal."""
 
     kind: str
     owner: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network
+from itertools import pairwise
 
 from roles.observed.model import Address, Container, Image, Observed, Path, Route, Service
 
@@ -66,7 +67,7 @@ def _observed(sections: dict[str, list[str]]) -> Observed:
         has_overlay=host["overlay"] == "yes",
         addresses=tuple(_addresses(sections["addresses"])),
         routes=tuple(_routes(sections["routes"])),
-        packages=dict(line.split("|", 1) for line in sections["packages"]),  # type: ignore[misc]
+        packages=dict(line.split("|", 1) for line in sections["packages"]),
         docker_service=Service(
             enabled=service.get("enabled") == "enabled", active=service.get("active") == "active"
         ),
@@ -75,9 +76,7 @@ def _observed(sections: dict[str, list[str]]) -> Observed:
         docker_hangs=docker.get("exit") in HUNG_EXIT_CODES,
         storage_driver=docker.get("driver"),
         images=tuple(_images(sections.get("images", []))),
-        containers=tuple(
-            _containers(sections.get("containers", []), sections.get("inspect", []))
-        ),
+        containers=tuple(_containers(sections.get("containers", []), sections.get("inspect", []))),
         listening=frozenset(int(line.rpartition(":")[2]) for line in sections["listening"]),
         paths={a[1]: Path(kind=a[2], owner=a[3], mode=a[4]) for a in asked if a[0] == "path"},
         first_lines={a[1]: "|".join(a[2:]) for a in asked if a[0] == "file"},
@@ -101,7 +100,7 @@ def _routes(lines: list[str]) -> Iterator[Route]:
         words = line.split()
         if "dev" not in words:
             continue
-        after = dict(zip(words, words[1:], strict=False))
+        after = dict(pairwise(words))
         source = after.get("src")
         yield Route(
             to=IPv4Network("0.0.0.0/0" if words[0] == "default" else words[0], strict=False),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from roles.container.plan import part_changes, container_problems
+from roles.container.plan import container_problems, part_changes
 from roles.container.spec import ContainerSpec, resolve
 from roles.images.plan import image_of
 from roles.registry.spec import RegistryServer

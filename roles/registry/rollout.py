@@ -52,9 +52,7 @@ def prove(state: State, fleet: Fleet, member: Member) -> None:
         leaders = [name for name, found in modes.items() if found in ("leader", "standalone")]
         return None if len(leaders) == 1 else f"expected one leader, found {leaders or 'none'}"
 
-    wait_until(
-        state.inventory.get_host(member.name), missing, server(member).ready_timeout_s
-    )
+    wait_until(state.inventory.get_host(member.name), missing, server(member).ready_timeout_s)
 
 
 ROLLOUT = Rollout(ROLE, container, prove=prove)

@@ -54,9 +54,7 @@ def _is_own(observed: Observed, target: IPv4Address) -> bool:
 
 def _route(observed: Observed, target: IPv4Address) -> Route | None:
     fitting = [
-        route
-        for route in observed.routes
-        if target in route.to and not is_private(route.interface)
+        route for route in observed.routes if target in route.to and not is_private(route.interface)
     ]
     return min(fitting, key=lambda route: (-route.to.prefixlen, route.metric), default=None)
 

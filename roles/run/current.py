@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -37,10 +38,11 @@ def current_fleet(state: State) -> Fleet:
     if not changed:
         return fleet
     observed = observe_all(state, dict.fromkeys(changed))
-    for result in observed.values():
-        if isinstance(result, Exception):
+    read: dict[str, Observed] = {}
+    for host, result in observed.items():
+        if not isinstance(result, Observed):
             raise result
-    read = {host.name: result for host, result in observed.items()}
+        read[host.name] = result
     fleet = replace(
         fleet,
         members=tuple(replace(m, observed=read.get(m.name, m.observed)) for m in fleet),
@@ -58,7 +60,7 @@ def is_surveyed(state: State) -> bool:
 
 
 def observe_all(
-    state: State, looks: dict[Host, Look | None]
+    state: State, looks: Mapping[Host, Look | None]
 ) -> dict[Host, Observed | RemoteError | ProbeError]:
     """Read many hosts at once. A host that can't be read has its error for a value."""
 

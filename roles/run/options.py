@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import click
 import pyinfra_cli.cli
 from pyinfra import config, state
-from pyinfra.context import ctx_state
 from pyinfra.api import State
 from pyinfra.api.state import StateStage
+from pyinfra.context import ctx_state
 
 from roles.run import callbacks, interrupt
 

@@ -13,9 +13,9 @@ from ipaddress import IPv4Address
 from gevent.lock import BoundedSemaphore
 from gevent.pool import Pool
 from pyinfra import logger
-from pyinfra.context import ctx_state
 from pyinfra.api import DeployError, Host, State
 from pyinfra.api.exceptions import ConnectError
+from pyinfra.context import ctx_state
 
 from roles.container.plan import directories
 from roles.docker_engine import plan as docker_engine
@@ -25,8 +25,8 @@ from roles.observed import Look, Observed
 from roles.proxy import plan as proxy
 from roles.registry import plan as registry
 from roles.run import conflicts, options, report
-from roles.run.callbacks import connect_error
 from roles.run.address import NoAddress, export_address
+from roles.run.callbacks import connect_error
 from roles.run.changes import Change
 from roles.run.current import AT_ONCE, is_surveyed, observe_all, remember
 from roles.run.fleet import Fleet, Member
@@ -96,7 +96,9 @@ def _survey(state: State) -> Fleet:
             problems.append(Problem(host.name, "probe", str(result)))
     allowed = max((w.max_unreachable for w in wanted.values()), default=0)
     if len(unreachable) > allowed:
-        text = f"can't be reached (max_unreachable is {allowed}); mend it, or leave it out by --limit"
+        text = (
+            f"can't be reached (max_unreachable is {allowed}); mend it, or leave it out by --limit"
+        )
         problems += [Problem(name, "connection", f"{text}: {why}") for name, why in unreachable]
     else:
         for name, why in unreachable:
@@ -183,5 +185,3 @@ def _members(
             in_limit=state.is_host_in_limit(host) and host in state.active_hosts,
         )
     return [members[host.name] for host in hosts if host.name in members], problems
-
-

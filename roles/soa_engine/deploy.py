@@ -10,5 +10,5 @@ from roles.soa_engine.rollout import ROLLOUT
 @deploy("SOA engine")
 def run_engine() -> None:
     """Have an engine on every host of its group, registered under the host's real address."""
-    directories(ROLE, name="directories")
-    containers(ROLLOUT, name="containers", _run_once=True)
+    directories(role=ROLE, name="directories")
+    containers(rollout=ROLLOUT, name="containers", _run_once=True)

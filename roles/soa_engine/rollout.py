@@ -84,9 +84,7 @@ def prove(state: State, fleet: Fleet, member: Member) -> None:
         wait_until(host, missing, engine(member).ready_timeout_s)
 
 
-def _registry(
-    state: State, fleet: Fleet, member: Member
-) -> AbstractContextManager[Registry]:
+def _registry(state: State, fleet: Fleet, member: Member) -> AbstractContextManager[Registry]:
     via = state.inventory.get_host(member.name)
     return session(via, fleet.registry_connection)
 
