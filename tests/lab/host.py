@@ -38,12 +38,13 @@ class HostSpec:
     groups: tuple[str, ...] = ()
     with_docker: bool = False
     extra: bool = False  # added to the lab's usual shape
+    setarch: tuple[str, ...] = ()  # arguments of setarch(8): what kernel and machine it believes in
     layers: tuple[str, ...] = ()  # the file systems below its disk, topmost first
 
     @classmethod
     def read(cls, directory: Path) -> HostSpec:
         record = json.loads((directory / RECORD).read_text())
-        lists = {name: tuple(record[name]) for name in ("groups", "layers")}
+        lists = {name: tuple(record.get(name, ())) for name in ("groups", "setarch", "layers")}
         return cls(**{**record, **lists})
 
     def write(self, directory: Path) -> None:
@@ -249,7 +250,8 @@ class LabHost:
             raise LabError(f"{self.name}: can't be started\n{self._console()}")
 
     def _nspawn(self, root: Path) -> list[str]:
-        argv = ["systemd-nspawn", "--quiet", "--boot", f"--directory={root}"]
+        argv = ["setarch", *self.spec.setarch] if self.spec.setarch else []
+        argv += ["systemd-nspawn", "--quiet", "--boot", f"--directory={root}"]
         argv += [f"--machine={self.machine}", f"--hostname={self.name}"]
         argv += ["--register=no", "--keep-unit", "--private-users=no", "--capability=all"]
         argv += ["--system-call-filter=add_key keyctl bpf"]  # Docker needs them

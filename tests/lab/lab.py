@@ -92,8 +92,13 @@ class Lab:
         release: str = "bookworm",
         with_docker: bool = False,
         groups: Iterable[str] = (),
+        setarch: Iterable[str] = (),
     ) -> LabHost:
-        """Add a host beside the lab's usual ones and return it, booted."""
+        """Add a host beside the lab's usual ones and return it, booted.
+
+        ``setarch`` makes it one that the product must refuse: ``["x86_64", "--uname-2.6"]`` is a
+        host with a kernel 2.6, ``["i686"]`` one with 32 bits, as far as uname can tell.
+        """
         if not NAME.fullmatch(name):
             raise LabError(f"{name!r}: a host's name has lower case letters, digits and hyphens")
         machine.require()
@@ -104,7 +109,15 @@ class Lab:
             used = {spec.address for spec in others}
             free = (network.address(last) for last in range(EXTRA_ADDRESS, 255))
             address = next(address for address in free if address not in used)
-            spec = HostSpec(name, release, address, tuple(groups), with_docker, extra=True)
+            spec = HostSpec(
+                name=name,
+                release=release,
+                address=address,
+                groups=tuple(groups),
+                with_docker=with_docker,
+                extra=True,
+                setarch=tuple(setarch),
+            )
             self._converge([*others, spec])
         return self[name]
 

@@ -16,6 +16,7 @@ PROGRAMS = {
     "ip": "iproute2",
     "iptables": "iptables",
     "mount": "mount",
+    "setarch": "util-linux",
     "setsid": "util-linux",
     "ssh": "openssh-client",
     "ssh-keygen": "openssh-client",

@@ -209,6 +209,14 @@ def test_down_leaves_nothing(other: Lab) -> None:
     assert list(base.cache().glob("building/*")) == []
 
 
+def test_a_host_can_look_old_or_small(other: Lab) -> None:
+    old = other.add("old", "bookworm", setarch=["x86_64", "--uname-2.6"])
+    small = other.add("small", "trixie", setarch=["i686"])
+    assert old.run("uname -r").stdout.startswith("2.6.")
+    assert small.run("uname -m").stdout == "i686\n"
+    assert [host.name for host in Lab(other.name).hosts] == ["old", "small"]
+
+
 def test_the_last_lab_puts_kernel_settings_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
