@@ -1,0 +1,49 @@
+# What Dockyard needs on this machine lives in .venv; the lab installs its own Debian packages.
+PYTHON := .venv/bin/python
+PYINFRA := .venv/bin/pyinfra
+PYTEST := $(PYTHON) -m pytest
+
+.DEFAULT_GOAL := help
+.PHONY: help demo lab test test-full check constraints clean
+
+help:  ## Say what there is to make
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+demo: lab  ## Boot the lab's hosts, deploy the service system to them, call through it
+	$(PYINFRA) inventories/lab.py deploy/soa.py -y
+	$(PYTHON) -m tests.lab ssh registry-1 docker exec osp-sdk osp-sdk call sayhello name=world --count 12
+	@printf '%s\n' '' 'The system serves. What to try next:' \
+	  '  .venv/bin/pyinfra inventories/lab.py deploy/soa.py         nothing to change: it says so' \
+	  '  edit files/sayhello-service-engine/, then the same again   engines are replaced one by one' \
+	  '  .venv/bin/python -m tests.lab ssh app-1                    look around on a host' \
+	  '  make clean                                                 take the lab away'
+
+lab: .venv/ready  ## Boot the lab's hosts: three for engine and proxy, one for the registry
+	$(PYTHON) -m tests.lab up
+
+test: .venv/ready  ## Run every test, on real hosts too (needs root)
+	$(PYTEST) -m "not full"
+
+test-full: .venv/ready  ## Run every test, the long ones too
+	$(PYTEST)
+
+check: .venv/ready  ## Lint and check types
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+
+constraints:  ## Pin the newest versions that pyproject.toml allows, with their hashes (needs uv)
+	uv pip compile pyproject.toml --extra dev --generate-hashes --no-header --no-annotate \
+	  --no-emit-index-url --python-version 3.11 --upgrade --quiet --output-file constraints.txt
+
+clean:  ## Take away the labs and everything that was made here
+	if [ -x $(PYTHON) ]; then $(PYTHON) -m tests.lab down --all; fi
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# The stamp comes last: a half-finished environment is made again from the start.
+.venv/ready: constraints.txt
+	python3 -c 'import ensurepip, venv' 2>/dev/null || { apt-get update && apt-get install -y python3-venv; }
+	python3 -m venv --clear .venv
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r constraints.txt
+	touch $@
