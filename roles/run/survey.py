@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from ipaddress import IPv4Address
+from typing import Protocol
 
 from gevent.lock import BoundedSemaphore
 from gevent.pool import Pool
@@ -35,15 +36,25 @@ from roles.run.wanted import Wanted, validated
 from roles.sdk import plan as sdk
 from roles.soa_engine import plan as soa_engine
 
-CHECKS = (host_check, docker_engine, conflicts, images, registry, soa_engine, proxy, sdk)
-PLANS = (docker_engine, images, registry, soa_engine, proxy, sdk)
-"""In the order in which deploy/soa.py composes the roles."""
+
+class Role(Protocol):
+    """A role's plan module: what forbids the role, and what it would change."""
+
+    def check(self, fleet: Fleet) -> list[Problem]: ...
+
+    def plan(self, fleet: Fleet) -> list[Change]: ...
+
+
+SYSTEM: tuple[Role, ...] = (docker_engine, images, registry, soa_engine, proxy, sdk)
+"""The whole service system, in the order in which deploy/soa.py composes the roles."""
 
 _lock = BoundedSemaphore()
 
 
-def survey() -> None:
+def survey(roles: tuple[Role, ...] = SYSTEM) -> None:
     """Survey the whole inventory, once; to be called first in a deploy file.
+
+    `roles` are those that the deploy file composes, in its order.
 
     Raises:
         DeployError: the run is refused; carries every problem.
@@ -54,12 +65,12 @@ def survey() -> None:
         if is_surveyed(state):
             return
         try:
-            fleet = _survey(state)
+            fleet = _survey(state, roles)
         except Refused as refused:
             count = len(refused.problems)
             raise DeployError(f"{count} problems, and nothing was changed:\n{refused}") from None
         remember(state, fleet)
-        changes = plan(fleet)
+        changes = [change for role in roles for change in role.plan(fleet)]
         report.planned(changes, len(fleet.members))
         given = options.current()
         if given.asks and not changes and len(given.deploys) == 1:
@@ -68,16 +79,7 @@ def survey() -> None:
             raise DeployError("there is no terminal to ask on; add -y, or --dry to look only")
 
 
-def plan(fleet: Fleet) -> list[Change]:
-    """Every change that the fleet needs, in the order in which it is made."""
-    return [change for role in PLANS for change in role.plan(fleet)]
-
-
-def check(fleet: Fleet) -> list[Problem]:
-    return [problem for role in CHECKS for problem in role.check(fleet)]
-
-
-def _survey(state: State) -> Fleet:
+def _survey(state: State, roles: tuple[Role, ...]) -> Fleet:
     problems = list(_refused_options())
     hosts = list(state.inventory)
     wanted: dict[Host, Wanted] = {}
@@ -107,7 +109,10 @@ def _survey(state: State) -> Fleet:
     members, wrong = _members(state, both, wanted, observed)
     fleet = Fleet(tuple(members), tuple(name for name, _ in unreachable))
     problems += wrong
-    problems += check(fleet) if not problems else host_check.check(fleet)
+    problems += host_check.check(fleet)
+    if not problems:
+        problems += conflicts.check(fleet)
+        problems += [problem for role in roles for problem in role.check(fleet)]
     if problems:
         raise Refused(problems)
     return fleet

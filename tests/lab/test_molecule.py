@@ -1,0 +1,23 @@
+"""The Molecule scenario of the role that stands alone: it converges, and then changes nothing."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROLE = Path(__file__).parents[2] / "roles" / "docker_engine"
+
+
+def test_docker_engine_scenario() -> None:
+    scripts = Path(sys.executable).parent
+    environment = {**os.environ, "PATH": f"{scripts}:{os.environ['PATH']}"}
+    run = subprocess.run(
+        [scripts / "molecule", "test"],
+        cwd=ROLE,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
