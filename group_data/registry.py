@@ -7,8 +7,6 @@ registry = {
         # On the host's own network: the servers must see each other under their real addresses.
         "network": "host",
         "port": 2181,
-        "peer_port": 2888,
-        "election_port": 3888,
         # The Java heap. Raise it when `mntr` shows a data size near it.
         "heap_mb": 256,
         # The heap, and some 200 MB for the rest of the JVM.

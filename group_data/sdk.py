@@ -7,6 +7,8 @@ sdk = {
     "network": "host",
     "user": "10080:10080",
     "logs": {"host": "/apps/logs/osp-sdk", "container": "/usr/local/osp-sdk/logs"},
+    # Where the last known list of proxies survives a restart while the registry is down.
+    "data": {"host": "/apps/data/osp-sdk", "container": "/usr/local/osp-sdk/data"},
     "memory_mb": 256,
     "pids": 128,
 }

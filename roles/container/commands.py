@@ -36,7 +36,8 @@ def start(name: str) -> list[str]:
 
 
 def remove(name: str) -> list[str]:
-    return ["docker", "rm", name]
+    """Remove a container and the nameless volumes that it leaves; the host's directories stay."""
+    return ["docker", "rm", "--volumes", name]
 
 
 def signal(name: str, signal: str) -> list[str]:

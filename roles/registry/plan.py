@@ -75,8 +75,6 @@ def container(fleet: Fleet, member: Member) -> ContainerSpec:
         "ZOO_MY_ID": str(ids[member.name]),
         "ZOO_ADDRESS": str(member.address),
         "ZOO_CLIENT_PORT": str(part.port),
-        "ZOO_PEER_PORT": str(part.peer_port),
-        "ZOO_ELECTION_PORT": str(part.election_port),
         "ZOO_HEAP_MB": str(part.heap_mb),
     }
     if len(ids) > 1:

@@ -10,6 +10,9 @@ from pydantic import AfterValidator, Field
 from roles.container.part import Mount, PartSpec
 from roles.run.model import Data, Port
 
+PEER_PORTS = (2888, 3888)
+"""Where ZooKeeper's servers speak with each other, and elect a leader."""
+
 _CONNECTION = re.compile(r"[\w.-]+:\d{1,5}(,[\w.-]+:\d{1,5})*")
 
 
@@ -25,8 +28,6 @@ class RegistryServer(PartSpec):
     port: Port
     data: Mount
     heap_mb: Annotated[int, Field(ge=64)] = 256
-    peer_port: Port = 2888
-    election_port: Port = 3888
 
     @property
     def mounts(self) -> list[Mount]:
@@ -34,7 +35,7 @@ class RegistryServer(PartSpec):
 
     @property
     def ports(self) -> list[int]:
-        return [self.port, self.peer_port, self.election_port]
+        return [self.port, *PEER_PORTS]
 
 
 class RegistrySpec(Data):
