@@ -29,7 +29,6 @@ def container(fleet: Fleet, member: Member) -> ContainerSpec:
         "VIP_CFGCENTER_ZK_CONNECTION": fleet.registry_connection,
         "EXPORT_IP": str(member.address),
         "EXPORT_PORT": str(part.port),
-        "EXPORT_PROT": str(part.port),
     }
     if part.status:
         environment["OSP_STATUS_PORT"] = str(part.status.port)

@@ -55,9 +55,9 @@ class Fleet:
     @property
     def registry_connection(self) -> str:
         """`host:port,host:port,...`, in the same order whatever the inventory's."""
-        external = next((m.wanted.registry.connection for m in self if m.wanted), None)
+        external = {m.wanted.registry.connection for m in self} - {None}
         if external:
-            return external
+            return str(min(map(str, external)))
         ports = {m.address: m.wanted.registry.server.port for m in self.registry_servers}  # type: ignore[union-attr]
         return ",".join(f"{address}:{ports[address]}" for address in sorted(ports))
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import click
 import pyinfra_cli.cli
 from pyinfra import config, state
-from pyinfra.api import State
+from pyinfra.api import DeployError, State
 from pyinfra.api.state import StateStage
 from pyinfra.context import ctx_state
 
@@ -34,10 +34,17 @@ class Options:
         return not (self.dry or self.yes)
 
 
-_options = Options()
+_options: Options | None = None
 
 
 def current() -> Options:
+    """Return what was typed.
+
+    Raises:
+        DeployError: config.py was not read, since pyinfra was started in another folder.
+    """
+    if _options is None:
+        raise DeployError("start pyinfra in Dockyard's own folder: its config.py was not read")
     return _options
 
 

@@ -96,18 +96,10 @@ def _survey(state: State, roles: tuple[Role, ...]) -> Fleet:
             observed[host] = result
         else:
             problems.append(Problem(host.name, "probe", str(result)))
-    allowed = max((w.max_unreachable for w in wanted.values()), default=0)
-    if len(unreachable) > allowed:
-        text = (
-            f"can't be reached (max_unreachable is {allowed}); mend it, or leave it out by --limit"
-        )
-        problems += [Problem(name, "connection", f"{text}: {why}") for name, why in unreachable]
-    else:
-        for name, why in unreachable:
-            logger.warning(f"{name} can't be reached and is left out: {why}")
+    problems += _unreachable_problems(unreachable, wanted)
     both = [host for host in observed if host in wanted]
     members, wrong = _members(state, both, wanted, observed)
-    fleet = Fleet(tuple(members), tuple(name for name, _ in unreachable))
+    fleet = Fleet(tuple(members), tuple(host.name for host in unreachable))
     problems += wrong
     problems += host_check.check(fleet)
     if not problems:
@@ -129,7 +121,26 @@ def _refused_options() -> Iterator[Problem]:
         yield Problem(None, "--fail-percent", "a deploy ends at the first failure; leave it away")
 
 
-def _connect(state: State, hosts: list[Host]) -> tuple[list[Host], list[tuple[str, str]]]:
+def _unreachable_problems(
+    unreachable: dict[Host, str], wanted: dict[Host, Wanted]
+) -> Iterator[Problem]:
+    """Hosts that can't be reached are left out only where the data allows that many.
+
+    Never a server of our registry: without its address every container would be told another list.
+    """
+    allowed = max((w.max_unreachable for w in wanted.values()), default=0)
+    for host, why in unreachable.items():
+        if "registry" in host.groups:
+            text = f"can't be reached, and every container is told its address: {why}"
+            yield Problem(host.name, "connection", text)
+        elif len(unreachable) > allowed:
+            text = f"can't be reached (max_unreachable is {allowed}): {why}"
+            yield Problem(host.name, "connection", text)
+        else:
+            logger.warning(f"{host.name} can't be reached and is left out: {why}")
+
+
+def _connect(state: State, hosts: list[Host]) -> tuple[list[Host], dict[Host, str]]:
     """Connect to the hosts that pyinfra left out by --limit: what they are must be known too."""
 
     def connect(host: Host) -> str | None:
@@ -145,7 +156,7 @@ def _connect(state: State, hosts: list[Host]) -> tuple[list[Host], list[tuple[st
 
     errors = dict(zip(hosts, Pool(AT_ONCE).map(connect, hosts), strict=True))
     connected = [host for host, error in errors.items() if error is None]
-    return connected, [(host.name, error) for host, error in errors.items() if error]
+    return connected, {host: error for host, error in errors.items() if error}
 
 
 def _look(wanted: Wanted | None) -> Look:
