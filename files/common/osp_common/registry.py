@@ -46,8 +46,9 @@ def describe_instance(version: str, **more: object) -> dict[str, object]:
 class Session:
     """A registry session that is opened again, as a new one, whenever it has ended for good.
 
-    kazoo goes on by itself after a lost connection and an expired session, but gives up where no
-    name of the registry resolves. For use by one thread.
+    kazoo goes on by itself after a lost connection and an expired session, but not where no name
+    of the registry resolves, nor where the registry was founded anew: servers refuse a client that
+    has seen later transactions than they have (ZooKeeper 3.8). For use by one thread.
     """
 
     def __init__(self, hosts: str, timeout_s: float, on_change: Callable[[], None]) -> None:
@@ -56,16 +57,23 @@ class Session:
         self._on_change = on_change
         self._client: Any = None
         self._opened_at = float("-inf")
+        self._connected_at = float("-inf")
 
     def client(self) -> Any:
-        """Return a `KazooClient` while it is connected, otherwise None. Never waits."""
-        if self._client is not None and self._client.client_state in _ENDED and self._is_due():
+        """Return a `KazooClient` while it is connected, otherwise None. Waits only to reopen."""
+        now = time.monotonic()
+        if self._client is not None and self._client.connected:
+            self._connected_at = now
+            return self._client
+        if self._client is not None and self._is_over(now):
             self.close()
-        if self._client is None and self._is_due():
+        if self._client is None and now - self._opened_at >= REOPEN_INTERVAL_S:
             self._open()
-        if self._client is None or not self._client.connected:
-            return None
-        return self._client
+        return None
+
+    def _is_over(self, now: float) -> bool:
+        away_s = now - max(self._connected_at, self._opened_at)
+        return self._client.client_state in _ENDED or away_s > 2 * self._timeout_s
 
     def close(self) -> None:
         """End the session: the registry drops its nodes at once, or at the latest when it expires.
@@ -80,9 +88,6 @@ class Session:
             client.close()
         except (*_ERRORS, OSError) as error:
             log.warning("the session did not end cleanly: %s", error)
-
-    def _is_due(self) -> bool:
-        return time.monotonic() - self._opened_at >= REOPEN_INTERVAL_S
 
     def _open(self) -> None:
         self._opened_at = time.monotonic()

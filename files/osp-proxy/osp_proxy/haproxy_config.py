@@ -8,10 +8,10 @@ from .settings import Settings
 FRONTEND = "osp"
 CONNECT_ATTEMPTS_WITHOUT_RETRIES = 3
 
-# An engine that fails one connection gets no more traffic until a health check has succeeded.
-SERVER_OPTIONS = (
-    "check inter 1s fastinter 200ms fall 2 rise 1 observe layer4 error-limit 1 on-error mark-down"
-)
+# A failed connection brings the next health check forward; if that fails too, or another
+# connection does, the engine gets no more traffic until a check has succeeded. A single failure
+# does not take it out: an overloaded fleet would lose one engine after the other.
+SERVER_OPTIONS = "check inter 1s fastinter 200ms fall 2 rise 1 observe layer4 error-limit 1 on-error sudden-death"
 
 
 def render(settings: Settings, runtime_socket: Path, engines: Mapping[str, frozenset[str]]) -> str:
@@ -38,7 +38,8 @@ global
 def _defaults_section(settings: Settings) -> str:
     """One connection to an engine per request: so an engine is free when its last one ended.
 
-    Connections that could not be made are always tried elsewhere, since nothing was sent.
+    Connections that could not be made are always tried elsewhere, since nothing was sent: at once,
+    or after `timeout connect` where no second engine is up (HAProxy's turn-around delay).
     """
     resend = " empty-response junk-response response-timeout" if settings.retries else ""
     return f"""\
@@ -50,7 +51,7 @@ defaults
     option redispatch 1
     retries {settings.retries or CONNECT_ATTEMPTS_WITHOUT_RETRIES}
     retry-on conn-failure{resend}
-    timeout connect 1s
+    timeout connect 500ms
     timeout client 60s
     timeout server 60s
     timeout http-request 10s

@@ -31,6 +31,7 @@ log = logging.getLogger("osp.sdk")
 
 def main() -> int:
     arguments = _parser().parse_args()
+    logging.getLogger("kazoo").setLevel(logging.CRITICAL)
     try:
         return int(arguments.run(arguments))
     except SettingError as error:

@@ -1,5 +1,6 @@
 """Which proxies there are, and in which order a call tries them."""
 
+import random
 import threading
 import time
 from collections.abc import Iterable
@@ -17,7 +18,7 @@ class Rotation:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._turn = 0
+        self._turn = random.randrange(1000)
         self._suspect_until: dict[str, float] = {}
 
     def order(self, proxies: Iterable[str]) -> list[str]:
