@@ -7,25 +7,18 @@ live with that.
 
 from __future__ import annotations
 
-import logging
 import shlex
-import socket
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import gevent
 from gevent import subprocess
 from gevent.queue import Queue
-from gevent.server import StreamServer
 from pyinfra.api import Host, State, StringCommand
 from pyinfra.api.arguments import auth_argument_meta, pop_global_arguments
 from pyinfra.connectors.local import LocalConnector
 from pyinfra.connectors.util import make_unix_command_for_host
-
-# A refused tunnel is an answer (not up yet), which paramiko would print as an error.
-logging.getLogger("paramiko.transport").setLevel(logging.CRITICAL)
 
 CHUNK_BYTES = 256 * 1024
 MOST_BYTES = 64 * 1024 * 1024
@@ -125,7 +118,7 @@ def stream(
 
     consumers = {host: gevent.spawn(consume, host, command) for host, command in targets.items()}
 
-    def fan_out(chunk: bytes) -> None:
+    def fan_out(chunk: bytes | None) -> None:
         for host, queue in queues.items():
             while not consumers[host].ready():
                 try:
@@ -136,51 +129,15 @@ def stream(
 
     try:
         run(state, source, produce, timeout_s=timeout_s, on_stdout=fan_out)
-        fan_out(None)  # type: ignore[arg-type]
+        fan_out(None)
         gevent.joinall(list(consumers.values()))
+    except RemoteError as error:
+        raise RemoteError(f"{source.name}: {error}") from error
     finally:
         gevent.killall(list(consumers.values()))
     for consumer in consumers.values():
         if consumer.value is not None:
             raise consumer.value
-
-
-@contextmanager
-def forwarded(host: Host, address: str, port: int) -> Iterator[tuple[str, int]]:
-    """Yield an address and a port on this machine that lead to `address:port` as `host` sees it."""
-    if isinstance(host.connector, LocalConnector):
-        yield address, port
-        return
-    transport = host.connector.client.get_transport()  # type: ignore[attr-defined]
-
-    def carry(near: socket.socket, peer: tuple[str, int]) -> None:
-        try:
-            far = transport.open_channel("direct-tcpip", (address, port), peer, timeout=10)
-        except Exception:  # paramiko raises many kinds; a closed socket tells the caller
-            near.close()
-            return
-        halves = [gevent.spawn(_copy, near, far), gevent.spawn(_copy, far, near)]
-        try:
-            gevent.joinall(halves, count=1)
-        finally:
-            gevent.killall(halves)
-            near.close()
-            far.close()
-
-    server = StreamServer(("127.0.0.1", 0), carry)
-    server.start()
-    try:
-        yield "127.0.0.1", server.server_port
-    finally:
-        server.stop(timeout=1)
-
-
-def _copy(source: Any, target: Any) -> None:
-    try:
-        while chunk := source.recv(65536):
-            target.sendall(chunk)
-    except OSError:
-        return
 
 
 class _Collected:

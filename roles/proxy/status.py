@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pyinfra.api import State
 
-from roles.observed.channel import forwarded
+from roles.observed.tunnel import forwarded
 from roles.proxy.plan import proxy
 from roles.run.fleet import Member
 

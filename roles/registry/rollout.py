@@ -7,7 +7,7 @@ import socket
 from pyinfra.api import State
 
 from roles.container.rollout import Rollout
-from roles.observed.channel import forwarded
+from roles.observed.tunnel import forwarded
 from roles.registry.plan import ROLE, container, server
 from roles.run.conductor import wait_until
 from roles.run.fleet import Fleet, Member

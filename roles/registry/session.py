@@ -11,7 +11,7 @@ from kazoo.handlers.gevent import SequentialGeventHandler
 from kazoo.handlers.threading import KazooTimeoutError
 from pyinfra.api import Host
 
-from roles.observed.channel import forwarded
+from roles.observed.tunnel import forwarded
 
 CONNECT_S = 10.0
 

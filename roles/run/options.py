@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import click
 import pyinfra_cli.cli
-from pyinfra import config, state
+from pyinfra import config, logger, state
 from pyinfra.api import DeployError, State
 from pyinfra.api.state import StateStage
 from pyinfra.context import ctx_state
@@ -81,4 +81,8 @@ def has_terminal() -> bool:
 
 
 def _past_connecting(state: State) -> bool:
-    return state.current_stage > StateStage.Connect
+    """Whether pyinfra is to end the run, now that a host has failed."""
+    if state.current_stage == StateStage.Connect:
+        return False
+    logger.error("--> Stopped at the first failure; what was done stays. Mend it, and run again.")
+    return True

@@ -12,11 +12,15 @@ from roles.run.changes import Change
 def planned(changes: list[Change], hosts: int) -> None:
     """List the changes that the run will make."""
     if not changes:
-        logger.info(f"--> Nothing to change on {hosts} hosts")
+        logger.info(f"--> Nothing to change on {counted(hosts, 'host')}")
         return
-    logger.info(f"--> {len(changes)} changes:")
+    logger.info(f"--> {counted(len(changes), 'change')} on {counted(hosts, 'host')}:")
     for change in changes:
         logger.info(f"    {click.style('~', 'yellow')} {change}")
+
+
+def counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def done(state: State, change: Change) -> None:

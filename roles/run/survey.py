@@ -67,8 +67,8 @@ def survey(roles: tuple[Role, ...] = SYSTEM) -> None:
         try:
             fleet = _survey(state, roles)
         except Refused as refused:
-            count = len(refused.problems)
-            raise DeployError(f"{count} problems, and nothing was changed:\n{refused}") from None
+            found = report.counted(len(refused.problems), "problem")
+            raise DeployError(f"{found}, and nothing was changed:\n{refused}") from None
         remember(state, fleet)
         changes = [change for role in roles for change in role.plan(fleet)]
         report.planned(changes, len(fleet.members))
@@ -95,7 +95,7 @@ def _survey(state: State, roles: tuple[Role, ...]) -> Fleet:
         if isinstance(result, Observed):
             observed[host] = result
         else:
-            problems.append(Problem(host.name, "probe", str(result)))
+            problems.append(Problem(host.name, "probe", _explained(str(result))))
     problems += _unreachable_problems(unreachable, wanted)
     both = [host for host in observed if host in wanted]
     members, wrong = _members(state, both, wanted, observed)
@@ -138,6 +138,18 @@ def _unreachable_problems(
             yield Problem(host.name, "connection", text)
         else:
             logger.warning(f"{host.name} can't be reached and is left out: {why}")
+
+
+def _explained(error: str) -> str:
+    """Say what to do where sudo is in the way."""
+    if "password is required" in error:
+        return (
+            "sudo asks this user for a password, as it also does where the user has no right to "
+            "use it; add --same-sudo-password, or `_sudo_password` to the host's data"
+        )
+    if "not in the sudoers file" in error or "incorrect password" in error:
+        return f"sudo refused this user or its password; give it the right to become root: {error}"
+    return error
 
 
 def _connect(state: State, hosts: list[Host]) -> tuple[list[Host], dict[Host, str]]:
