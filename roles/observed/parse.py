@@ -38,7 +38,7 @@ def parse(output: bytes) -> Observed:
 def _sections(text: str) -> dict[str, list[str]]:
     sections: dict[str, list[str]] = {}
     lines: list[str] = []
-    for line in text.splitlines():
+    for line in text.split("\n"):  # not splitlines(): Docker prints U+0085 as it is
         if line.startswith("@@"):
             lines = sections.setdefault(line[2:], [])
         elif line:

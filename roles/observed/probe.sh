@@ -8,7 +8,18 @@ docker_limit_s=$1
 shift
 
 section() { printf '\n@@%s\n' "$1"; }
-bounded() { timeout -k 1 "$docker_limit_s" docker "$@" 2>&1 </dev/null; }
+bounded() { timeout -k 1 "$docker_limit_s" docker "$@" </dev/null; }
+
+# Sets `answer`, of an engine that answered before: it may hang all the same, and is then not asked
+# again. What it warns of is no data.
+hung=
+ask() {
+    answer=
+    [ -z "$hung" ] || return 0
+    answer=$(bounded "$@" 2>/dev/null)
+    code=$?
+    case $code in 124 | 137) hung=$code ;; esac
+}
 
 section host
 printf 'user_id=%s\n' "$(id -u)"
@@ -60,19 +71,26 @@ done
 
 if command -v docker >/dev/null; then
     section docker
-    if answer=$(bounded version --format '{{.Server.Version}}'); then
-        printf 'version=%s\n' "$answer"
-        printf 'driver=%s\n' "$(bounded info --format '{{.Driver}}')"
+    if answer=$(bounded version --format '{{.Server.Version}}' 2>&1); then
+        printf 'version=%s\n' "$(printf '%s\n' "$answer" | tail -n 1)"
+        ask info --format '{{.Driver}}'
+        printf 'driver=%s\n' "$answer"
         section images
-        images=$(bounded image ls -q --no-trunc | sort -u)
-        [ -z "$images" ] || bounded image inspect $images \
+        ask image ls -q --no-trunc
+        images=$(printf '%s\n' "$answer" | sort -u)
+        [ -z "$images" ] || ask image inspect $images \
             --format '{"id":{{json .Id}},"tags":{{json .RepoTags}},"layers":{{json .RootFS.Layers}}}'
+        printf '%s\n' "$answer"
         section containers
-        bounded ps -a --no-trunc \
+        ask ps -a --no-trunc \
             --format '{"name":{{json .Names}},"image":{{json .Image}},"state":{{json .State}}}'
+        printf '%s\n' "$answer"
         section inspect
-        ours=$(bounded ps -aq --filter label=dockyard.part)
-        [ -z "$ours" ] || bounded inspect $ours --format '{{json .}}'
+        ask ps -aq --filter label=dockyard.part
+        ours=$answer
+        [ -z "$ours" ] || ask inspect $ours --format '{{json .}}'
+        printf '%s\n' "$answer"
+        [ -z "$hung" ] || { section docker; printf 'exit=%s\n' "$hung"; }
     else
         printf 'exit=%s\n%s\n' "$?" "$answer"
     fi

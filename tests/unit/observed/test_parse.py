@@ -1,0 +1,358 @@
+from __future__ import annotations
+
+import json
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path as File
+
+import pytest
+
+from roles.observed import Address, Path, Route, Service
+from roles.observed.parse import ProbeError, parse
+
+DATA = File(__file__).parent / "data"
+REAL = sorted(path.stem for path in DATA.glob("*.txt"))
+
+MINIMAL = {
+    "host": "user_id=0\nkernel=6.1.0\narchitecture=x86_64\nuserland_bits=64\n"
+    "init=systemd\noverlay=yes",
+    "os_release": 'ID=debian\nVERSION_ID="12"',
+    "cgroup": "2 cpuset cpu io memory pids",
+    "addresses": "1: lo    inet 127.0.0.1/8 scope host lo",
+    "routes": "",
+    "listening": "",
+    "packages": "",
+    "service": "enabled=\nactive=",
+    "asked": "",
+}
+ENGINE = {"docker": "version=26.1.5\ndriver=overlay2"}
+
+
+def real(name: str) -> bytes:
+    return (DATA / f"{name}.txt").read_bytes()
+
+
+def probed(**sections: str) -> bytes:
+    """What the probe prints, with these sections' text."""
+    given = {**MINIMAL, **sections}
+    text = "".join(f"\n@@{name}\n{body}\n" for name, body in given.items())
+    return f"{text}\n@@end\n".encode()
+
+
+def test_a_serving_host_of_debian_12() -> None:
+    observed = parse(real("serving-bookworm"))
+    assert observed.user_id == 0
+    assert observed.kernel == "6.1.0-40-amd64"
+    assert (observed.architecture, observed.userland_bits) == ("x86_64", 64)
+    assert (observed.os_id, observed.os_version, observed.os_like) == ("debian", "12", ())
+    assert observed.init == "systemd"
+    assert observed.cgroup_version == 1
+    assert observed.cgroup_controllers >= {"cpu", "cpuset", "memory", "pids"}
+    assert observed.has_overlay
+    assert observed.addresses == (
+        Address("lo", IPv4Address("127.0.0.1"), 8),
+        Address("host0", IPv4Address("198.18.0.11"), 24),
+        Address("docker0", IPv4Address("172.17.0.1"), 16),
+    )
+    assert observed.routes == (
+        Route(IPv4Network("0.0.0.0/0"), "host0", None, 0),
+        Route(IPv4Network("172.17.0.0/16"), "docker0", IPv4Address("172.17.0.1"), 0),
+        Route(IPv4Network("198.18.0.0/24"), "host0", IPv4Address("198.18.0.11"), 0),
+    )
+    assert observed.packages == {
+        "containerd": "1.6.20~ds1-1+deb12u3",
+        "docker.io": "20.10.24+dfsg1-1+deb12u1+b6",
+        "runc": "1.1.5+ds1-1+deb12u1",
+    }
+    assert observed.docker_service == Service(enabled=True, active=True)
+    assert observed.docker_version == "20.10.24+dfsg1"
+    assert observed.docker_error is None
+    assert not observed.docker_hangs
+    assert observed.storage_driver == "overlay2"
+    assert observed.listening == {22, 1080, 2080, 2081, 38565}
+    assert observed.paths == {"/apps/logs": Path("directory", "0:0", "755")}
+    assert observed.first_lines == {"/etc/hostname": "app-1"}
+    assert observed.resolved == {"localhost": IPv4Address("127.0.0.1")}
+
+
+def test_its_images_and_containers() -> None:
+    observed = parse(real("serving-bookworm"))
+    base = observed.image("debian:bookworm-slim")
+    engine = observed.image("sayhello-service-engine:e6ec101878d2")
+    assert base
+    assert engine
+    assert len(observed.images) == 7
+    assert engine.id.startswith("sha256:6d2a5ac192b9")
+    assert engine.layers[: len(base.layers)] == base.layers
+    assert observed.image("nobody:knows") is None
+    assert [c.name for c in observed.containers] == ["osp-proxy", "sayhello-service-engine"]
+    container = observed.container("sayhello-service-engine")
+    assert container
+    assert container.running
+    assert container.image == "sayhello-service-engine:e6ec101878d2"
+    assert container.labels["dockyard.part"] == "soa_engine"
+    assert "EXPORT_IP=198.18.0.11" in (container.inspect or {})["Config"]["Env"]
+    assert observed.container("nobody") is None
+
+
+def test_a_serving_host_of_debian_13() -> None:
+    observed = parse(real("serving-trixie"))
+    assert observed.os_version == "13"
+    assert observed.docker_version == "26.1.5+dfsg1"
+    assert set(observed.packages) == {"containerd", "docker-cli", "docker.io", "runc"}
+    assert {c.name: c.labels["dockyard.part"] for c in observed.containers} == {
+        "osp-proxy": "proxy",
+        "sayhello-service-engine": "soa_engine",
+    }
+
+
+def test_a_host_without_an_engine() -> None:
+    observed = parse(real("bare-bookworm"))
+    assert observed.docker_service == Service(enabled=False, active=False)
+    assert (observed.docker_version, observed.docker_error) == (None, None)
+    assert not observed.docker_hangs
+    assert observed.packages == observed.paths == {}
+    assert observed.images == observed.containers == ()
+
+
+def test_an_engine_that_is_stopped() -> None:
+    observed = parse(real("stopped-docker"))
+    assert observed.docker_service == Service(enabled=True, active=False)
+    assert observed.docker_version is None
+    assert observed.docker_error == (
+        "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. "
+        "Is the docker daemon running?"
+    )
+    assert not observed.docker_hangs
+
+
+def test_an_engine_that_hangs() -> None:
+    observed = parse(real("hung-docker"))
+    assert observed.docker_hangs
+    assert observed.docker_version is None
+    assert observed.docker_service == Service(enabled=True, active=True)
+
+
+@pytest.mark.parametrize("code, hangs", [("124", True), ("137", True), ("1", False), ("12", False)])
+def test_only_the_exit_codes_of_timeout_mean_a_hung_engine(code: str, hangs: bool) -> None:
+    assert parse(probed(docker=f"exit={code}\nno answer")).docker_hangs is hangs
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_output_that_was_cut_off_is_refused_wherever_it_was_cut(name: str) -> None:
+    output = real(name)
+    parse(output)
+    for length in range(0, len(output.rstrip(b"\n")), max(1, len(output) // 200)):
+        with pytest.raises(ProbeError, match=f"ended early, after {length} bytes"):
+            parse(output[:length])
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        b"Welcome to app-1!\nAuthorized users only.\n",
+        b"no line end",
+        b"\xff\xfe\xe9t\xe9\n",
+        b"user_id=99\nkernel=0.1\n",
+        b"\n\n\n",
+        "\u256d\u2500 ready \u2500\u256e\n".encode(),
+    ],
+    ids=["banner", "no-line-end", "no-utf-8", "looks-like-ours", "empty-lines", "boxes"],
+)
+def test_what_comes_before_is_ignored(before: bytes) -> None:
+    assert parse(before + real("serving-bookworm")) == parse(real("serving-bookworm"))
+
+
+def test_what_comes_after_is_ignored() -> None:
+    output = real("bare-bookworm")
+    assert parse(output + b"logout\nkernel=9\n") == parse(output)
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        b"",
+        b"\x00\x01\x02\xff" * 100,
+        b"sh: 1: Syntax error\n",
+        b"@@end\n",
+        b"@@host\n@@end\n",
+        probed(addresses="2: eth0    inet 198.18.0.999/24"),
+        probed(addresses="2: eth0"),
+        probed(routes="default dev eth0 metric high"),
+        probed(cgroup="two cpu"),
+        probed(host="user_id=root"),
+        probed(listening="nowhere"),
+        probed(**ENGINE, containers="not json"),
+        probed(**ENGINE, containers="[]"),
+        probed(**ENGINE, images='{"id":"sha256:1"}'),
+        probed(**ENGINE, containers="", inspect='{"Id":"no name"}'),
+    ],
+    ids=lambda output: ascii(output[-60:]),
+)
+def test_garbage_is_refused_as_such(output: bytes) -> None:
+    with pytest.raises(ProbeError, match="the probe's output"):
+        parse(output)
+
+
+@pytest.mark.parametrize(
+    "line, route",
+    [
+        (
+            "default via 10.0.0.1 dev eth0 proto dhcp src 10.0.0.5 metric 100",
+            Route(IPv4Network("0.0.0.0/0"), "eth0", IPv4Address("10.0.0.5"), 100),
+        ),
+        (
+            "10.1.0.0/16 via 10.0.0.2 dev eth1",
+            Route(IPv4Network("10.1.0.0/16"), "eth1", None, 0),
+        ),
+        ("10.8.0.2 dev tun0 scope link", Route(IPv4Network("10.8.0.2/32"), "tun0", None, 0)),
+        (
+            "172.18.0.0/16 dev br-0a1b2c3d4e5f proto kernel src 172.18.0.1 linkdown",
+            Route(
+                IPv4Network("172.18.0.0/16"), "br-0a1b2c3d4e5f", IPv4Address("172.18.0.1"), 0
+            ),
+        ),
+        (
+            "default via 10.0.0.1 dev ppp0 metric 4294967295 onlink",
+            Route(IPv4Network("0.0.0.0/0"), "ppp0", None, 4294967295),
+        ),
+        ("blackhole 10.9.0.0/16", None),
+        ("unreachable 10.9.0.0/16 metric 5", None),
+    ],
+    ids=["dhcp", "via", "host", "bridge", "onlink", "blackhole", "unreachable"],
+)
+def test_a_route(line: str, route: Route | None) -> None:
+    assert parse(probed(routes=line)).routes == ((route,) if route else ())
+
+
+@pytest.mark.parametrize(
+    "line, address",
+    [
+        (
+            "2: eth0    inet 10.0.0.5/24 brd 10.0.0.255 scope global secondary dynamic eth0",
+            Address("eth0", IPv4Address("10.0.0.5"), 24),
+        ),
+        (
+            "5: tun0    inet 10.8.0.1 peer 10.8.0.2/32 scope global tun0",
+            Address("tun0", IPv4Address("10.8.0.1"), 32),
+        ),
+        (
+            "3: bond0.12    inet 192.0.2.9/31 scope global bond0.12",
+            Address("bond0.12", IPv4Address("192.0.2.9"), 31),
+        ),
+    ],
+    ids=["secondary", "peer", "vlan"],
+)
+def test_an_address(line: str, address: Address) -> None:
+    assert parse(probed(addresses=line)).addresses == (address,)
+
+
+@pytest.mark.parametrize(
+    "line, port",
+    [
+        ("0.0.0.0:22", 22),
+        ("[::]:22", 22),
+        ("*:2181", 2181),
+        ("198.18.0.11%host0:68", 68),
+        ("[::ffff:127.0.0.1]:2080", 2080),
+    ],
+)
+def test_a_listening_port(line: str, port: int) -> None:
+    assert parse(probed(listening=line)).listening == {port}
+
+
+@pytest.mark.parametrize(
+    "text, version, controllers",
+    [
+        ("2 cpuset cpu io", 2, {"cpuset", "cpu", "io"}),
+        ("1 cpu memory ", 1, {"cpu", "memory"}),
+        ("2 ", 2, set()),
+        ("", None, set()),
+    ],
+    ids=["v2", "v1", "none-delegated", "not-mounted"],
+)
+def test_cgroups(text: str, version: int | None, controllers: set[str]) -> None:
+    observed = parse(probed(cgroup=text))
+    assert (observed.cgroup_version, observed.cgroup_controllers) == (version, controllers)
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ('ID="rocky"\nVERSION_ID="9.4"\nID_LIKE="rhel centos fedora"', ("rocky", "9.4", 3)),
+        ("ID='alpine'\nVERSION_ID=3.20", ("alpine", "3.20", 0)),
+        ("", ("", "", 0)),
+    ],
+    ids=["double-quotes", "single-quotes", "absent"],
+)
+def test_os_release(text: str, expected: tuple[str, str, int]) -> None:
+    observed = parse(probed(os_release=text))
+    assert (observed.os_id, observed.os_version, len(observed.os_like)) == expected
+
+
+@pytest.mark.parametrize(
+    "lines, service",
+    [
+        ("enabled=enabled\nactive=active", Service(True, True)),
+        ("enabled=disabled\nactive=failed", Service(False, False)),
+        ("enabled=enabled\nactive=activating", Service(True, False)),
+        ("", Service(False, False)),
+    ],
+    ids=["up", "failed", "starting", "no-systemd"],
+)
+def test_the_service(lines: str, service: Service) -> None:
+    assert parse(probed(service=lines)).docker_service == service
+
+
+def test_what_was_asked() -> None:
+    observed = parse(
+        probed(
+            asked="path|/apps|directory|10080:10080|750\n"
+            "path|/apps/x y|regular empty file|0:0|600\n"
+            "file|/apps/myid|3\n"
+            "file|/apps/odd|a|b||c\n"
+            "name|zk-1|198.18.0.31\n"
+            "name|nobody|"
+        )
+    )
+    assert observed.paths == {
+        "/apps": Path("directory", "10080:10080", "750"),
+        "/apps/x y": Path("regular empty file", "0:0", "600"),
+    }
+    assert observed.first_lines == {"/apps/myid": "3", "/apps/odd": "a|b||c"}
+    assert observed.resolved == {"zk-1": IPv4Address("198.18.0.31")}
+
+
+@pytest.mark.parametrize("state", ["exited", "created", "paused", "restarting", "dead"])
+def test_only_a_running_container_runs(state: str) -> None:
+    line = json.dumps({"name": "engine", "image": "engine:1", "state": state})
+    assert parse(probed(**ENGINE, containers=line)).containers[0].running is False
+
+
+def test_of_containers_that_are_not_ours_only_name_image_and_state_are_known() -> None:
+    line = json.dumps({"name": "db", "image": "postgres:15", "state": "running"})
+    container = parse(probed(**ENGINE, containers=line)).containers[0]
+    assert (container.name, container.image, container.running) == ("db", "postgres:15", True)
+    assert container.inspect is None
+    assert container.labels == {}
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["a\x85b", "a\u2028b", "a\x0bb\x0cc", "\x1c\x1d\x1e", "\n@@end\n", "a\rb", "\ufffd", "=|'\""],
+    ids=["nel", "line-separator", "tabs", "separators", "end-mark", "cr", "replaced", "quotes"],
+)
+def test_a_hostile_value_in_a_container_breaks_nothing(value: str) -> None:
+    listed = json.dumps({"name": "engine", "image": "engine:1", "state": "running"})
+    inspect = {"Name": "/engine", "Config": {"Env": [f"NAME={value}"], "Labels": None}}
+    # Docker escapes as Go does: control characters, but not U+0085.
+    line = json.dumps(inspect, ensure_ascii=False)
+    container = parse(probed(**ENGINE, containers=listed, inspect=line)).containers[0]
+    assert (container.inspect or {})["Config"]["Env"] == [f"NAME={value}"]
+    assert container.labels == {}
+
+
+@pytest.mark.parametrize("tags", [None, [], ["a:1", "b:1"]], ids=["null", "none", "two"])
+def test_tags_of_an_image(tags: list[str] | None) -> None:
+    line = json.dumps({"id": "sha256:1", "tags": tags, "layers": None})
+    image = parse(probed(**ENGINE, images=line)).images[0]
+    assert (image.tags, image.layers) == (tuple(tags or ()), ())

@@ -1,0 +1,69 @@
+"""What is remembered of a host, and until when. The host is this machine."""
+
+from __future__ import annotations
+
+import pytest
+from pyinfra.api import State
+
+from roles.observed import Look, forget, is_fresh, observe
+from roles.observed.channel import RemoteError
+from roles.observed.parse import ProbeError
+from roles.run.current import current_fleet, observe_all, remember
+from tests.unit.build import fleet, local_state, member
+
+
+@pytest.fixture
+def state() -> State:
+    return local_state("app-1")
+
+
+def test_a_host_is_read_once_until_something_on_it_changed(state: State) -> None:
+    host = state.inventory.get_host("app-1")
+    assert not is_fresh(state, host)
+    first = observe(state, host)
+    assert is_fresh(state, host)
+    assert observe(state, host) is first
+    forget(host)
+    assert not is_fresh(state, host)
+    assert observe(state, host) is not first
+
+
+def test_what_is_looked_at_is_asked_again_with_every_look(state: State) -> None:
+    host = state.inventory.get_host("app-1")
+    assert set(observe(state, host, Look(paths=("/etc",))).paths) == {"/etc"}
+    forget(host)
+    assert set(observe(state, host).paths) == {"/etc"}
+
+
+def test_the_arguments_of_a_look() -> None:
+    look = Look(paths=("/a", "/b"), files=("/c",), names=("zk-1",))
+    words = ["path", "/a", "path", "/b", "file", "/c", "name", "zk-1"]
+    assert look.arguments == words
+
+
+def test_a_host_that_cannot_be_read_has_its_error_for_a_value(
+    state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = state.inventory.get_host("app-1")
+    monkeypatch.setattr("roles.observed.probe.SCRIPT", b"exit 3")
+    assert isinstance(observe_all(state, {host: None})[host], RemoteError)
+    monkeypatch.setattr("roles.observed.probe.SCRIPT", b"echo hello")
+    assert isinstance(observe_all(state, {host: None})[host], ProbeError)
+
+
+def test_the_fleet_of_a_run_follows_what_changes(state: State) -> None:
+    host = state.inventory.get_host("app-1")
+    found = fleet(member("app-1", observed=observe(state, host)))
+    remember(state, found)
+    assert current_fleet(state) is found
+    forget(host)
+    again = current_fleet(state)
+    assert again is not found
+    assert again["app-1"].wanted is found["app-1"].wanted
+    assert again["app-1"].observed is observe(state, host)
+    assert current_fleet(state) is again
+
+
+def test_there_is_no_fleet_without_a_survey(state: State) -> None:
+    with pytest.raises(RuntimeError, match=r"call survey\(\)"):
+        current_fleet(state)

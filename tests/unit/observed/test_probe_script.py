@@ -1,0 +1,158 @@
+"""probe.sh under this machine's `sh`, with a `docker` of the test's own first in PATH."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from ipaddress import IPv4Address
+from pathlib import Path as File
+
+import pytest
+
+from roles.observed import Observed, Path
+from roles.observed.parse import parse
+from roles.observed.probe import SCRIPT, Look
+
+SHORT_S = 0.3
+"""Docker's limit in the tests in which it hangs; elsewhere a busy machine gets its time."""
+
+
+@pytest.fixture
+def bin_folder(tmp_path: File) -> File:
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    return folder
+
+
+def docker(folder: File, script: str) -> None:
+    program = folder / "docker"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+
+
+def probe(folder: File, look: Look | None = None, limit_s: float = 10) -> Observed:
+    words = ["sh", "-s", "--", str(limit_s), *(look or Look()).arguments]
+    path = f"{folder}:{os.environ['PATH']}"
+    done = subprocess.run(
+        words, input=SCRIPT, env={"PATH": path}, capture_output=True, check=True, timeout=20
+    )
+    return parse(done.stdout)
+
+
+ANSWERS = """
+case "$*" in
+version*) echo 26.1.5 ;;
+info*) echo overlay2 ;;
+"image ls"*) printf 'sha256:1\\nsha256:1\\n' ;;
+"image inspect sha256:1 --format"*) echo '{"id":"sha256:1","tags":["a:1"],"layers":["sha256:l"]}' ;;
+"ps -a "*)
+    echo '{"name":"ours","image":"a:1","state":"running"}'
+    echo '{"name":"theirs","image":"b:1","state":"exited"}' ;;
+"ps -aq --filter label=dockyard.part") echo 0a1b ;;
+"inspect 0a1b --format"*) echo '{"Name":"/ours","Config":{"Labels":{"dockyard.part":"proxy"}}}' ;;
+*) echo "unexpected: $*" >&2; exit 9 ;;
+esac
+"""
+
+
+def test_an_engine_that_answers(bin_folder: File) -> None:
+    docker(bin_folder, ANSWERS)
+    observed = probe(bin_folder)
+    assert (observed.docker_version, observed.storage_driver) == ("26.1.5", "overlay2")
+    assert observed.docker_error is None
+    assert [(i.id, i.tags, i.layers) for i in observed.images] == [
+        ("sha256:1", ("a:1",), ("sha256:l",))
+    ]
+    assert [(c.name, c.running, dict(c.labels)) for c in observed.containers] == [
+        ("ours", True, {"dockyard.part": "proxy"}),
+        ("theirs", False, {}),
+    ]
+
+
+def test_an_engine_without_images_and_containers(bin_folder: File) -> None:
+    docker(bin_folder, 'case "$1" in version) echo 26.1.5 ;; esac')
+    observed = probe(bin_folder)
+    assert observed.docker_version == "26.1.5"
+    assert observed.images == observed.containers == ()
+
+
+def test_an_engine_that_does_not_answer(bin_folder: File) -> None:
+    docker(bin_folder, "echo 'Cannot connect' >&2; echo 'is it running?' >&2; exit 1")
+    observed = probe(bin_folder)
+    assert observed.docker_version is None
+    assert observed.docker_error == "Cannot connect is it running?"
+    assert not observed.docker_hangs
+
+
+@pytest.mark.parametrize("trap", ["", "trap '' TERM;"], ids=["ends", "has-to-be-killed"])
+def test_an_engine_that_hangs(bin_folder: File, trap: str) -> None:
+    docker(bin_folder, f"{trap} sleep 5; sleep 5; sleep 5")
+    observed = probe(bin_folder, limit_s=SHORT_S)
+    assert observed.docker_hangs
+    assert observed.docker_version is None
+
+
+@pytest.mark.parametrize("question", ["info", "image ls", "image inspect", "ps -a", "inspect"])
+def test_an_engine_that_answers_first_and_then_hangs(bin_folder: File, question: str) -> None:
+    # Known of `docker ps`, when one container's shim is stuck: an empty list would be a lie.
+    docker(bin_folder, f'case "$*" in "{question} "*) sleep 5 ;; esac\n{ANSWERS}')
+    assert probe(bin_folder, limit_s=SHORT_S).docker_hangs
+
+
+def test_an_engine_that_hung_is_not_asked_again(bin_folder: File, tmp_path: File) -> None:
+    log = tmp_path / "log"
+    docker(bin_folder, f'echo "$*" >>{log}; [ "$1" = version ] && echo 26.1.5 || sleep 5')
+    assert probe(bin_folder, limit_s=SHORT_S).docker_hangs
+    assert len(log.read_text().splitlines()) == 2
+
+
+def test_what_docker_warns_of_is_no_data(bin_folder: File) -> None:
+    docker(bin_folder, f"echo 'WARNING: Error loading config file' >&2\n{ANSWERS}")
+    warned = probe(bin_folder)
+    docker(bin_folder, ANSWERS)
+    assert warned == probe(bin_folder)
+
+
+def test_a_container_that_goes_while_the_probe_looks(bin_folder: File) -> None:
+    gone = "echo 'Error: No such object: 0a1b' >&2; exit 1"
+    docker(bin_folder, f'case "$*" in "inspect "*) {gone} ;; esac\n{ANSWERS}')
+    assert [c.name for c in probe(bin_folder).containers] == ["ours", "theirs"]
+
+
+def test_docker_does_not_read_the_script(bin_folder: File) -> None:
+    docker(bin_folder, f"cat\n{ANSWERS}")
+    assert probe(bin_folder).docker_version == "26.1.5"
+
+
+def test_a_host_that_speaks_another_language(bin_folder: File) -> None:
+    docker(bin_folder, '[ "$1" = version ] && echo "$LC_ALL"')
+    assert probe(bin_folder).docker_version == "C"
+
+
+def test_what_is_asked(bin_folder: File, tmp_path: File) -> None:
+    docker(bin_folder, "exit 1")
+    folder = tmp_path / "a folder's; $(touch made)"
+    folder.mkdir(mode=0o750)
+    file = folder / "myid"
+    file.write_text("3\nsecond line\n")
+    long = folder / "long"
+    long.write_text("x" * 1000)
+    look = Look(
+        paths=(str(folder), str(tmp_path / "absent")),
+        files=(str(file), str(folder), str(tmp_path / "absent"), str(long)),
+        names=("localhost", "-v", "no.such.name.invalid"),
+    )
+    observed = probe(bin_folder, look)
+    owner = f"{os.getuid()}:{os.getgid()}"
+    assert observed.paths == {str(folder): Path("directory", owner, "750")}
+    assert observed.first_lines == {str(file): "3", str(long): "x" * 200}
+    assert observed.resolved == {"localhost": IPv4Address("127.0.0.1")}
+    assert not File("made").exists()
+
+
+def test_this_machine_itself(bin_folder: File) -> None:
+    docker(bin_folder, "exit 1")
+    observed, told = probe(bin_folder), os.uname()
+    assert (observed.kernel, observed.architecture) == (told.release, told.machine)
+    assert observed.user_id == os.getuid()
+    assert observed.userland_bits in (32, 64)
