@@ -14,7 +14,7 @@ def _environment(values: dict[str, str]) -> dict[str, str]:
     for name, value in values.items():
         if not name.isidentifier():
             raise ValueError(f"'{name}' is no name of an environment variable")
-        if "\n" in value:
+        if any(c in value for c in "\n\r\0"):
             raise ValueError(f"the value of '{name}' has a line break, which Docker can't pass on")
     return values
 

@@ -14,8 +14,10 @@ class Data(BaseModel):
 
 
 def _absolute(path: str) -> str:
-    if not path.startswith("/") or "/../" in f"{path}/" or ":" in path:
-        raise ValueError(f"expected an absolute path without '..' or ':', found '{path}'")
+    """Docker splits a volume at ':', the probe a line at '|'."""
+    has_sign = any(c in ":|" or not c.isprintable() for c in path)
+    if not path.startswith("/") or "/../" in f"{path}/" or has_sign:
+        raise ValueError(f"expected an absolute path without '..', ':' or '|', found '{path}'")
     return path.rstrip("/") or "/"
 
 

@@ -85,6 +85,8 @@ def _problem(host: str, details: Mapping[str, Any]) -> Problem:
         return Problem(host, key, f"unknown key; expected one of: {known}")
     message = details["msg"].removeprefix("Value error, ")
     found = "" if "found" in message else f", found {details['input']!r:.80}"
+    if "environment" in location:
+        found = ""  # its values may be secret
     if details["type"] == "missing":
         found = "; set it in group_data or in the inventory"
     return Problem(host, key, f"{message[0].lower()}{message[1:]}{found}")

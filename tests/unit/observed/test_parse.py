@@ -207,9 +207,7 @@ def test_garbage_is_refused_as_such(output: bytes) -> None:
         ("10.8.0.2 dev tun0 scope link", Route(IPv4Network("10.8.0.2/32"), "tun0", None, 0)),
         (
             "172.18.0.0/16 dev br-0a1b2c3d4e5f proto kernel src 172.18.0.1 linkdown",
-            Route(
-                IPv4Network("172.18.0.0/16"), "br-0a1b2c3d4e5f", IPv4Address("172.18.0.1"), 0
-            ),
+            Route(IPv4Network("172.18.0.0/16"), "br-0a1b2c3d4e5f", IPv4Address("172.18.0.1"), 0),
         ),
         (
             "default via 10.0.0.1 dev ppp0 metric 4294967295 onlink",

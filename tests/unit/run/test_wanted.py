@@ -1,0 +1,285 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pyinfra.api import Host, Inventory
+
+from roles.run.wanted import validated
+from tests.unit.build import data
+
+
+def host(given: dict[str, Any], *groups: str) -> Host:
+    inventory = Inventory((["app-1"], given), **{group: (["app-1"], {}) for group in groups})
+    return inventory.get_host("app-1")
+
+
+def problems(given: dict[str, Any], *groups: str) -> list[str]:
+    found, wrong = validated(host(given, *groups))
+    assert (found is None) == bool(wrong)
+    return [str(problem) for problem in wrong]
+
+
+def with_value(path: str, value: Any) -> dict[str, Any]:
+    """Valid data, with one value at `a.b.c` changed."""
+    given = data()
+    place: dict[str, Any] = given
+    *above, key = path.split(".")
+    for step in above:
+        place = place.setdefault(step, {})
+    place[key] = value
+    return given
+
+
+def without(path: str) -> dict[str, Any]:
+    given = data()
+    place: dict[str, Any] = given
+    *above, key = path.split(".")
+    for step in above:
+        place = place[step]
+    del place[key]
+    return given
+
+
+def test_valid_data() -> None:
+    found, wrong = validated(host(data(), "engine", "proxy", "registry", "sdk"))
+    assert wrong == []
+    assert found
+    assert found.soa_engine
+    assert found.soa_engine.port == 1080
+    assert found.part("registry") is found.registry.server
+    assert found.part("soa_engine") is found.soa_engine
+    assert found.part("proxy") is found.proxy
+    assert found.part("sdk") is found.sdk
+
+
+def test_nothing_need_be_said() -> None:
+    found, wrong = validated(host({}))
+    assert wrong == []
+    assert found
+    assert found.export_ip == "auto"
+    assert found.part("registry") is None
+    assert found.part("soa_engine") is None
+
+
+def test_what_pyinfra_itself_reads_is_left_to_it() -> None:
+    given = {
+        "ssh_hostname": "198.18.0.11",
+        "ssh_user": "root",
+        "ssh_key": "id",
+        "ssh_port": 22,
+        "ssh_known_hosts_file": "known_hosts",
+        "ssh_strict_host_key_checking": "yes",
+        "_sudo": True,
+        "_sudo_password": "secret",
+        "_timeout": 3,
+    }
+    assert problems({**data(), **given}) == []
+
+
+@pytest.mark.parametrize(
+    "path, value, text",
+    [
+        (
+            "soa_enigne",
+            {},
+            "app-1: soa_enigne: unknown key; expected one of: docker_engine, export_ip, images, "
+            "max_unreachable, proxy, registry, sdk, soa_engine",
+        ),
+        (
+            "registry.conection",
+            "zk:2181",
+            "app-1: registry.conection: unknown key; expected one of: connection, server",
+        ),
+        (
+            "soa_engine.logs.hots",
+            "/x",
+            "app-1: soa_engine.logs.hots: unknown key; expected one of: container, host",
+        ),
+        (
+            "soa_engine.drain",
+            {"signal": "SIGUSR1", "timeout": 3},
+            "app-1: soa_engine.drain.timeout: unknown key; expected one of: signal, timeout_s, "
+            "undrain_signal",
+        ),
+        (
+            "proxy.status.portt",
+            1,
+            "app-1: proxy.status.portt: unknown key; expected one of: path, port",
+        ),
+        (
+            "docker_engine.sorce",
+            "distro",
+            "app-1: docker_engine.sorce: unknown key; expected one of: source, start_timeout_s",
+        ),
+    ],
+)
+def test_an_unknown_key(path: str, value: Any, text: str) -> None:
+    assert problems(with_value(path, value)) == [text]
+
+
+@pytest.mark.parametrize(
+    "path, value, text",
+    [
+        ("soa_engine.port", "1080", "input should be a valid integer, found '1080'"),
+        ("soa_engine.port", True, "input should be a valid integer, found True"),
+        ("soa_engine.port", 1080.5, "input should be a valid integer, found 1080.5"),
+        ("soa_engine.port", 0, "input should be greater than or equal to 1, found 0"),
+        ("soa_engine.port", 65536, "input should be less than or equal to 65535, found 65536"),
+        (
+            "soa_engine.network",
+            "overlay",
+            "input should be 'bridge' or 'host', found 'overlay'",
+        ),
+        ("soa_engine.stop_timeout_s", 0, "input should be greater than or equal to 1, found 0"),
+        ("soa_engine.memory_mb", 8, "input should be greater than or equal to 16, found 8"),
+        ("soa_engine.pids", 1, "input should be greater than or equal to 8, found 1"),
+        ("soa_engine.user", "app", "expected 'UID:GID' in numbers, found 'app'"),
+        ("soa_engine.user", "10080", "expected 'UID:GID' in numbers, found '10080'"),
+        ("soa_engine.user", 10080, "input should be a valid string, found 10080"),
+        (
+            "soa_engine.logs.host",
+            "apps/logs",
+            "expected an absolute path without '..', ':' or '|', found 'apps/logs'",
+        ),
+        (
+            "soa_engine.logs.host",
+            "/apps/../etc",
+            "expected an absolute path without '..', ':' or '|', found '/apps/../etc'",
+        ),
+        (
+            "soa_engine.logs.container",
+            "/logs:ro",
+            "expected an absolute path without '..', ':' or '|', found '/logs:ro'",
+        ),
+        (
+            "soa_engine.container",
+            "--privileged",
+            "expected one word that does not start with '-', found '--privileged'",
+        ),
+        (
+            "soa_engine.container",
+            "an engine",
+            "expected one word that does not start with '-', found 'an engine'",
+        ),
+        ("soa_engine.container", "", "string should have at least 1 character, found ''"),
+        (
+            "soa_engine.environment",
+            {"A": 1},
+            "input should be a valid string",
+        ),
+        (
+            "soa_engine.environment",
+            {"A-B": "x"},
+            "'A-B' is no name of an environment variable",
+        ),
+        (
+            "soa_engine.environment",
+            {"A=B": "x"},
+            "'A=B' is no name of an environment variable",
+        ),
+        (
+            "soa_engine.environment",
+            {"#A": "x"},
+            "'#A' is no name of an environment variable",
+        ),
+        ("export_ip", "app-1", "expected 'auto' or an IPv4 address, found 'app-1'"),
+        ("export_ip", "fe80::1", "expected 'auto' or an IPv4 address, found 'fe80::1'"),
+        ("max_unreachable", -1, "input should be greater than or equal to 0, found -1"),
+        ("docker_engine.source", "pip", "input should be 'distro', found 'pip'"),
+        ("registry.server.heap_mb", 8, "input should be greater than or equal to 64, found 8"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_a_wrong_value(path: str, value: Any, text: str) -> None:
+    (problem,) = problems(with_value(path, value))
+    key = f"{path}.A" if value == {"A": 1} else path
+    assert problem == f"app-1: {key}: {text}"
+
+
+@pytest.mark.parametrize(
+    "character", ["\n", "\r", "\0"], ids=["line-feed", "carriage-return", "null"]
+)
+def test_a_variable_that_docker_could_not_pass_on(character: str) -> None:
+    given = with_value("soa_engine.environment", {"GREETING": f"hello{character}"})
+    assert problems(given) == [
+        "app-1: soa_engine.environment: the value of 'GREETING' has a line break, "
+        "which Docker can't pass on"
+    ]
+
+
+@pytest.mark.parametrize(
+    "value", ["", " ", "a=b", "$HOME", "'\"`", "# no comment", "ü\u2028", "a\tb"]
+)
+def test_a_variable_may_be_anything_else(value: str) -> None:
+    assert problems(with_value("soa_engine.environment", {"GREETING": value})) == []
+
+
+@pytest.mark.parametrize("secret", ["secret\n", 5, ["secret"], None], ids=str)
+def test_no_problem_shows_a_variables_value(secret: Any) -> None:
+    given = with_value("soa_engine.environment", {"PASSWORD": secret, "ALSO": "secret"})
+    (problem,) = problems(given)
+    assert "secret" not in problem
+
+
+@pytest.mark.parametrize("path", ["/a|b", "/a\nb", "/a\x1bb"], ids=["bar", "line", "escape"])
+def test_a_path_that_the_probe_could_not_tell(path: str) -> None:
+    assert len(problems(with_value("soa_engine.logs.host", path))) == 1
+
+
+@pytest.mark.parametrize(
+    "given, path", [("/apps/logs/", "/apps/logs"), ("/", "/"), ("/a..b/c", "/a..b/c")]
+)
+def test_a_path(given: str, path: str) -> None:
+    found, _ = validated(host(with_value("soa_engine.logs.host", given)))
+    assert found
+    assert found.soa_engine
+    assert found.soa_engine.logs.host == path
+
+
+@pytest.mark.parametrize(
+    "connection",
+    ["zk-1", "zk-1:2181,", ",zk-1:2181", "zk-1:2181, zk-2:2181", "zk-1:2181/chroot", "zk-1:a", ""],
+)
+def test_a_bad_connection_string(connection: str) -> None:
+    (problem,) = problems(with_value("registry.connection", connection))
+    assert problem == (
+        f"app-1: registry.connection: expected 'host:port,host:port,...', found '{connection}'"
+    )
+
+
+@pytest.mark.parametrize("connection", ["zk-1:2181", "198.18.0.31:2181,zk_2.example:2182", None])
+def test_a_good_connection_string(connection: str | None) -> None:
+    assert problems(with_value("registry.connection", connection)) == []
+
+
+@pytest.mark.parametrize(
+    "path, text",
+    [
+        ("soa_engine.port", "field required; set it in group_data or in the inventory"),
+        ("soa_engine.logs", "field required; set it in group_data or in the inventory"),
+        ("proxy.image.context", "field required; set it in group_data or in the inventory"),
+        ("registry.server.data", "field required; set it in group_data or in the inventory"),
+    ],
+)
+def test_a_value_that_is_missing(path: str, text: str) -> None:
+    assert problems(without(path)) == [f"app-1: {path}: {text}"]
+
+
+@pytest.mark.parametrize(
+    "group, role", [("engine", "soa_engine"), ("proxy", "proxy"), ("sdk", "sdk")]
+)
+def test_a_group_whose_part_nothing_describes(group: str, role: str) -> None:
+    assert problems(without(role)) == []
+    assert problems(without(role), group) == [
+        f"app-1: {role}: the host is in the group '{group}', but nothing says what that part is; "
+        f"expected a dict '{role}' in group_data/{group}.py"
+    ]
+
+
+def test_every_problem_is_told_at_once() -> None:
+    given = with_value("soa_engine.port", "1080")
+    given["proxy"]["portt"] = 1
+    del given["sdk"]["logs"]
+    keys = [problem.split(": ")[1] for problem in problems(given)]
+    assert sorted(keys) == ["proxy.portt", "sdk.logs", "soa_engine.port"]
