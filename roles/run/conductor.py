@@ -17,6 +17,7 @@ from pyinfra import logger
 from pyinfra.api import Host, State
 
 from roles.observed import channel, forget
+from roles.observed.parse import ProbeError
 from roles.run import interrupt
 from roles.run.changes import Change
 from roles.run.report import done
@@ -28,6 +29,10 @@ AT_ONCE = 20
 
 class NotProven(Exception):
     """What should have come about did not, in its time; the text says what is missing."""
+
+
+FAILURES = (NotProven, channel.RemoteError, ProbeError, OSError)
+"""How a step fails; OSError is a connection, to the registry for one. All else is a mistake."""
 
 
 @dataclass(frozen=True)
@@ -88,16 +93,24 @@ def exit_if_interrupted() -> None:
 def _treat(state: State, treatment: Treatment) -> str | None:
     """Treat one host; return what went wrong."""
     host = treatment.host
-    applied = False
     forget(host)
     try:
-        treatment.drain()
-        applied = True
+        _drain(treatment)
         treatment.apply()
         treatment.prove()
-    except (NotProven, channel.RemoteError) as error:
-        if not applied:
-            treatment.undrain()
+    except FAILURES as error:
         return f"{host.name}: {treatment.change.action}: {error}"
     done(state, treatment.change)
     return None
+
+
+def _drain(treatment: Treatment) -> None:
+    """Drain a host. It is undrained whatever ends that early, also a mistake of our own."""
+    try:
+        treatment.drain()
+    except BaseException:
+        try:
+            treatment.undrain()
+        except FAILURES as error:
+            treatment.host.log(f"was not undrained: {error}", log_func=logger.error)
+        raise

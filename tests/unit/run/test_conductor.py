@@ -1,0 +1,236 @@
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import gevent
+import pytest
+from gevent.event import Event
+from pyinfra.api import State
+
+from roles.observed import is_fresh, observe
+from roles.observed.channel import RemoteError
+from roles.run import interrupt
+from roles.run.changes import Change
+from roles.run.conductor import NotProven, Treatment, conduct, wait_until
+from tests.unit.build import local_state
+
+NAMES = ("app-1", "app-2", "app-3")
+Steps = list[str]
+
+
+@pytest.fixture
+def state() -> State:
+    return local_state(*NAMES)
+
+
+@pytest.fixture
+def steps() -> Steps:
+    return []
+
+
+@pytest.fixture(autouse=True)
+def _logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="pyinfra")
+
+
+def treatment(
+    state: State,
+    name: str,
+    steps: Steps,
+    interrupts: bool = True,
+    **instead: Callable[[], None],
+) -> Treatment:
+    """A treatment that writes its steps down; `instead` takes the place of a step's end."""
+
+    def step(kind: str) -> Callable[[], None]:
+        def take() -> None:
+            steps.append(f"{kind} {name}")
+            instead.get(kind, lambda: None)()
+
+        return take
+
+    return Treatment(
+        host=state.inventory.get_host(name),
+        change=Change(name, "soa_engine", "replace container engine", "image 1 -> 2", interrupts),
+        drain=step("drain"),
+        apply=step("apply"),
+        prove=step("prove"),
+        undrain=step("undrain"),
+    )
+
+
+def failing(error: Exception) -> Callable[[], None]:
+    def fail() -> None:
+        raise error
+
+    return fail
+
+
+def test_what_interrupts_is_done_host_by_host_in_the_given_order(
+    state: State, steps: Steps
+) -> None:
+    def pause() -> None:
+        gevent.sleep(0.001)
+
+    treatments = [treatment(state, n, steps, drain=pause, apply=pause, prove=pause) for n in NAMES]
+    assert conduct(state, treatments)
+    assert steps == [f"{kind} {name}" for name in NAMES for kind in ("drain", "apply", "prove")]
+
+
+def test_what_does_not_interrupt_is_done_at_once_and_first(state: State, steps: Steps) -> None:
+    first, second = Event(), Event()
+
+    def meet(mine: Event, other: Event) -> Callable[[], None]:
+        def wait() -> None:
+            mine.set()
+            assert other.wait(timeout=5), "the other host was not treated meanwhile"
+
+        return wait
+
+    treatments = [
+        treatment(state, "app-1", steps),
+        treatment(state, "app-2", steps, interrupts=False, apply=meet(first, second)),
+        treatment(state, "app-3", steps, interrupts=False, apply=meet(second, first)),
+    ]
+    assert conduct(state, treatments)
+    assert steps[-3:] == ["drain app-1", "apply app-1", "prove app-1"]
+
+
+def test_nothing_to_do_is_no_failure(state: State) -> None:
+    assert conduct(state, [])
+
+
+@pytest.mark.parametrize(
+    "kind, taken",
+    [
+        ("drain", ["drain", "undrain"]),
+        ("apply", ["drain", "apply"]),
+        ("prove", ["drain", "apply", "prove"]),
+    ],
+)
+@pytest.mark.parametrize(
+    "error",
+    [NotProven("no sign"), RemoteError("exited with 1"), ConnectionError("no registry")],
+    ids=lambda error: type(error).__name__,
+)
+def test_the_first_failure_ends_the_rollout_and_names_the_rest(
+    state: State,
+    steps: Steps,
+    caplog: pytest.LogCaptureFixture,
+    kind: str,
+    taken: list[str],
+    error: Exception,
+) -> None:
+    treatments = [
+        treatment(state, "app-1", steps, **{kind: failing(error)}),
+        treatment(state, "app-2", steps),
+        treatment(state, "app-3", steps),
+    ]
+    assert not conduct(state, treatments)
+    assert steps == [f"{step} app-1" for step in taken]
+    errors = [record.message for record in caplog.records if record.levelno == logging.ERROR]
+    assert errors == [
+        f"app-1: replace container engine: {error}",
+        "The rollout stopped; not yet touched: app-2, app-3",
+    ]
+
+
+def test_a_failure_on_one_host_leaves_the_others_of_its_batch_their_end(
+    state: State, steps: Steps, caplog: pytest.LogCaptureFixture
+) -> None:
+    def later() -> None:
+        gevent.sleep(0.01)
+        steps.append("finished app-2")
+
+    treatments = [
+        treatment(state, "app-1", steps, interrupts=False, apply=failing(RemoteError("why"))),
+        treatment(state, "app-2", steps, interrupts=False, apply=later),
+        treatment(state, "app-3", steps),
+    ]
+    assert not conduct(state, treatments)
+    assert "finished app-2" in steps
+    assert "prove app-2" in steps
+    assert "drain app-3" not in steps
+    assert "not yet touched: app-3" in caplog.text
+
+
+def test_an_undrain_that_fails_does_not_hide_why_it_was_needed(
+    state: State, steps: Steps, caplog: pytest.LogCaptureFixture
+) -> None:
+    undrain = failing(RemoteError("host went away"))
+    treatments = [
+        treatment(state, "app-1", steps, drain=failing(NotProven("no sign")), undrain=undrain)
+    ]
+    assert not conduct(state, treatments)
+    assert "app-1: replace container engine: no sign" in caplog.text
+    assert "host went away" in caplog.text
+
+
+def test_an_error_of_our_own_undrains_too(state: State, steps: Steps) -> None:
+    with pytest.raises(KeyError):
+        conduct(state, [treatment(state, "app-1", steps, drain=failing(KeyError("bug")))])
+    assert steps == ["drain app-1", "undrain app-1"]
+
+
+def test_a_host_that_was_treated_is_read_again(state: State, steps: Steps) -> None:
+    hosts = [state.inventory.get_host(name) for name in NAMES[:2]]
+    for host in hosts:
+        observe(state, host)
+    conduct(state, [treatment(state, "app-1", steps)])
+    assert [is_fresh(state, host) for host in hosts] == [False, True]
+
+
+@pytest.mark.parametrize("executing, told", [(True, 1), (False, 0)])
+def test_what_was_done_is_told_while_executing(
+    state: State, steps: Steps, caplog: pytest.LogCaptureFixture, executing: bool, told: int
+) -> None:
+    state.is_executing = executing
+    conduct(state, [treatment(state, "app-1", steps)])
+    change = "app-1: soa_engine: replace container engine: image 1 -> 2 (interrupts)"
+    assert sum(change in record.message for record in caplog.records) == told
+
+
+def test_what_failed_is_not_told_as_done(
+    state: State, steps: Steps, caplog: pytest.LogCaptureFixture
+) -> None:
+    state.is_executing = True
+    conduct(state, [treatment(state, "app-1", steps, prove=failing(NotProven("no sign")))])
+    assert "(interrupts)" not in caplog.text
+
+
+def test_ctrl_c_lets_the_host_in_hand_be_finished(
+    state: State, steps: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def press() -> None:
+        monkeypatch.setattr(interrupt, "_requested", True)
+
+    treatments = [treatment(state, "app-1", steps, apply=press), treatment(state, "app-2", steps)]
+    with pytest.raises(SystemExit) as exited:
+        conduct(state, treatments)
+    assert exited.value.code == 130
+    assert steps == ["drain app-1", "apply app-1", "prove app-1"]
+
+
+def test_waiting_ends_with_the_sign(state: State) -> None:
+    answers = iter(["not registered", "not listed", None, "never asked again"])
+    wait_until(state.inventory.get_host("app-1"), lambda: next(answers), 5)
+    assert next(answers) == "never asked again"
+
+
+def test_waiting_ends_at_its_limit_and_says_what_is_missing(state: State) -> None:
+    answers = iter(["not registered", *["not listed"] * 1000])
+    with pytest.raises(NotProven, match=r"^not listed, 0\.3 s after it should$"):
+        wait_until(state.inventory.get_host("app-1"), lambda: next(answers), 0.3)
+
+
+def test_waiting_says_now_and_then_what_for(
+    state: State, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("roles.run.conductor.SAY_AFTER_S", 0.1)
+    monkeypatch.setattr("roles.run.conductor.POLL_S", 0.01)
+    with pytest.raises(NotProven):
+        wait_until(state.inventory.get_host("app-1"), lambda: "not listed", 0.35)
+    told = [record.message for record in caplog.records if "waiting: not listed" in record.message]
+    assert 2 <= len(told) <= 3
+    assert "app-1" in told[0]
