@@ -8,10 +8,17 @@ from .settings import Settings
 FRONTEND = "osp"
 CONNECT_ATTEMPTS_WITHOUT_RETRIES = 3
 
+ERRORS = {
+    502: "the engine broke off its answer",
+    503: "no engine answers",
+    504: "the engine did not answer in time",
+}
+
 # A failed connection brings the next health check forward; if that fails too, or another
 # connection does, the engine gets no more traffic until a check has succeeded. A single failure
 # does not take it out: an overloaded fleet would lose one engine after the other.
-SERVER_OPTIONS = "check inter 1s fastinter 200ms fall 2 rise 1 observe layer4 error-limit 1 on-error sudden-death"
+HEALTH_CHECK = "check inter 1s fastinter 200ms fall 2 rise 1"
+SERVER_OPTIONS = f"{HEALTH_CHECK} observe layer4 error-limit 1 on-error sudden-death"
 
 
 def render(settings: Settings, runtime_socket: Path, engines: Mapping[str, frozenset[str]]) -> str:
@@ -57,8 +64,16 @@ defaults
     timeout http-request 10s
     timeout http-keep-alive 3s
     timeout check 1s
-    http-error status 503 content-type application/json string '{{"error": "no engine answers"}}'
+{_error_lines()}
 """
+
+
+def _error_lines() -> str:
+    return "\n".join(
+        f"    http-error status {status} content-type application/json"
+        f""" string '{{"error": "{text}"}}'"""
+        for status, text in ERRORS.items()
+    )
 
 
 def _frontend_section(settings: Settings) -> str:

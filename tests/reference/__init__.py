@@ -1,0 +1,1 @@
+"""The reference system, in real processes on the loopback."""

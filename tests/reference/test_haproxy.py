@@ -1,0 +1,244 @@
+"""The configuration and the runtime API's commands, obeyed by a real HAProxy."""
+
+import contextlib
+import http.client
+import logging
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from osp_common.settings import Endpoint
+from osp_proxy import haproxy_config, haproxy_process, reconcile, runtime_api
+from osp_proxy.settings import Settings
+
+from tests.reference.processes import eventually, fetch, free_port
+
+pytestmark = pytest.mark.skipif(not shutil.which("haproxy"), reason="HAProxy is not installed")
+
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
+
+
+class FakeEngine:
+    """Counts the service's requests and treats each as `behave` does; checks always succeed."""
+
+    def __init__(self, behave: Callable[[socket.socket], None]) -> None:
+        self.requests: list[str] = []
+        self._behave = behave
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self._listener.accept()
+                threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
+
+    def _answer(self, connection: socket.socket) -> None:
+        with connection, contextlib.suppress(OSError):
+            head = connection.recv(65536).decode()
+            if "/healthz" in head:
+                connection.sendall(ANSWER)
+            elif head:
+                self.requests.append(head.split()[0])
+                self._behave(connection)
+
+
+def answer(connection: socket.socket) -> None:
+    connection.sendall(ANSWER)
+
+
+def answer_late(connection: socket.socket) -> None:
+    time.sleep(1.0)
+    connection.sendall(ANSWER)
+
+
+def break_off(_connection: socket.socket) -> None:
+    """Close without an answer, as a process that dies does."""
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    export = Endpoint("127.0.0.1", free_port())
+    return Settings(
+        export=export,
+        listen=[export],
+        status_listen=[],
+        services=["sayhello"],
+        retries=2,
+        registry_hosts="",
+        session_timeout_s=6,
+        stop_grace_s=5,
+        logs=tmp_path,
+        data=tmp_path,
+    )
+
+
+@contextlib.contextmanager
+def haproxy(settings: Settings, *engines: FakeEngine, name: str = "1") -> Iterator[Path]:
+    path = settings.data / f"haproxy-{name}.sock"
+    known = {"sayhello": frozenset(engine.address for engine in engines)}
+    config = haproxy_config.render(settings, path, known)
+    process = haproxy_process.start(config, path, logging.getLogger("osp.access"))
+    try:
+        yield path
+    finally:
+        haproxy_process.stop(process, time.monotonic() + 3)
+
+
+def reconcile_once(path: Path, *wanted: FakeEngine) -> list[str]:
+    names = frozenset(engine.address for engine in wanted)
+    commands = reconcile.plan("sayhello", names, runtime_api.servers(path, "sayhello"))
+    return [runtime_api.execute(path, command) for command in commands]
+
+
+def names(path: Path) -> set[str]:
+    return {server.name for server in runtime_api.servers(path, "sayhello")}
+
+
+def test_a_service_by_its_path(settings: Settings) -> None:
+    engine = FakeEngine(answer)
+    with haproxy(settings, engine):
+        assert fetch(str(settings.export), "/sayhello?name=x")[0] == 200
+        assert fetch(str(settings.export), "/sayhello/more")[0] == 200
+        assert fetch(str(settings.export), "/sayhellox")[0] == 404
+        assert fetch(str(settings.export), "/")[0] == 404
+
+
+def test_no_engine_is_said_clearly(settings: Settings) -> None:
+    with haproxy(settings):
+        assert fetch(str(settings.export), "/sayhello") == (503, {"error": "no engine answers"})
+
+
+def test_engines_come_and_go_without_a_restart(settings: Settings) -> None:
+    first, second = FakeEngine(answer), FakeEngine(answer)
+    with haproxy(settings, first) as path:
+        assert reconcile_once(path, first, second)[0] == "New server registered."
+        for _ in range(4):
+            assert fetch(str(settings.export), "/sayhello")[0] == 200
+        assert (len(first.requests), len(second.requests)) == (2, 2)
+
+        reconcile_once(path, second)
+        assert reconcile_once(path, second) == ["Server deleted."]
+        assert names(path) == {second.address}
+        assert fetch(str(settings.export), "/sayhello")[0] == 200
+        assert len(second.requests) == 3
+
+
+def test_a_leaving_engine_finishes_what_is_in_flight(settings: Settings) -> None:
+    slow, other = FakeEngine(answer_late), FakeEngine(answer)
+    replies = []
+    with haproxy(settings, slow) as path:
+        caller = threading.Thread(
+            target=lambda: replies.append(fetch(str(settings.export), "/sayhello"))
+        )
+        caller.start()
+        eventually(lambda: slow.requests)
+        reconcile_once(path, other)
+        assert reconcile_once(path, other) == []
+        (leaving,) = [s for s in runtime_api.servers(path, "sayhello") if s.name == slow.address]
+        assert (leaving.state, leaving.in_flight) == ("draining", 1)
+        assert fetch(str(settings.export), "/sayhello")[0] == 200
+        assert len(other.requests) == 1
+        caller.join(5)
+        assert replies[0][0] == 200
+        eventually(lambda: reconcile_once(path, other) == ["Server deleted."])
+
+
+def test_an_engine_that_returns_while_it_leaves_is_used_again(settings: Settings) -> None:
+    engine = FakeEngine(answer)
+    with haproxy(settings, engine) as path:
+        reconcile_once(path)
+        assert fetch(str(settings.export), "/sayhello")[0] == 503
+        reconcile_once(path, engine)
+        assert eventually(lambda: fetch(str(settings.export), "/sayhello")[0] == 200)
+
+
+@pytest.mark.parametrize(
+    ("retries", "method", "status", "sent"),
+    [
+        pytest.param(2, "GET", 200, 2, id="a GET is sent again, elsewhere"),
+        pytest.param(2, "POST", 502, 1, id="a POST never"),
+        pytest.param(0, "GET", 502, 1, id="without retries nothing is"),
+        pytest.param(0, "POST", 502, 1, id="nor a POST"),
+    ],
+)
+def test_sending_again(
+    settings: Settings, retries: int, method: str, status: int, sent: int
+) -> None:
+    engines = FakeEngine(break_off), FakeEngine(answer)
+    body = "{}" if method == "POST" else None
+    with haproxy(replace(settings, retries=retries), *engines):
+        before = 0
+        while not engines[0].requests:
+            before = len(engines[1].requests)
+            found = status_of(settings, method, body)
+        assert found == status
+        assert len(engines[0].requests) + len(engines[1].requests) - before == sent
+
+
+def test_never_sent_more_often_than_retries_allow(settings: Settings) -> None:
+    engines = FakeEngine(break_off), FakeEngine(break_off), FakeEngine(break_off)
+    with haproxy(replace(settings, retries=1), *engines):
+        status_of(settings, "GET", None)
+        assert sum(len(engine.requests) for engine in engines) == 2
+
+
+@pytest.mark.parametrize("retries", [0, 2])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_connection_that_cannot_be_made_is_tried_elsewhere(
+    settings: Settings, retries: int, method: str
+) -> None:
+    dead, live = FakeEngine(answer), FakeEngine(answer)
+    with haproxy(replace(settings, retries=retries), dead, live):
+        dead.close()
+        for _ in range(6):
+            assert status_of(settings, method, "{}" if method == "POST" else None) == 200
+        assert len(live.requests) == 6
+
+
+def test_a_successor_takes_the_listeners_over(settings: Settings) -> None:
+    engine = FakeEngine(answer)
+    failures, calls = [], 0
+    stop = threading.Event()
+
+    def call() -> None:
+        nonlocal calls
+        while not stop.is_set():
+            calls += 1
+            if status_of(settings, "POST", "{}") != 200:
+                failures.append(calls)
+
+    caller = threading.Thread(target=call)
+    with contextlib.ExitStack() as successors:
+        with haproxy(settings, engine, name="1"):
+            caller.start()
+            successors.enter_context(haproxy(settings, engine, name="2"))
+            time.sleep(0.3)
+        time.sleep(0.3)
+        stop.set()
+        caller.join(5)
+        assert haproxy_process.predecessor(settings.data) == settings.data / "haproxy-2.sock"
+    assert calls > 20
+    assert failures == []
+
+
+def status_of(settings: Settings, method: str, body: str | None) -> int:
+    """Return the status alone: HAProxy's own error pages are not JSON."""
+    connection = http.client.HTTPConnection(str(settings.export), timeout=10)
+    try:
+        connection.request(method, "/sayhello", body)
+        return connection.getresponse().status
+    except OSError:
+        return 0
+    finally:
+        connection.close()

@@ -1,0 +1,139 @@
+"""The registry's start script, with a `java` that only tells how it was called."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.reference.processes import FILES
+
+SCRIPT = FILES / "zookeeper/bin/zookeeper-default.sh"
+ENSEMBLE = "1=198.18.0.31,2=198.18.0.32,3=198.18.0.33"
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Path:
+    for name in ("data", "logs", "bin"):
+        (tmp_path / name).mkdir()
+    java = tmp_path / "bin/java"
+    java.write_text('#!/bin/sh\necho "$PWD" "$@"\n')
+    java.chmod(0o755)
+    return tmp_path
+
+
+def zookeeper(work: Path, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+    environ = {"PATH": f"{work}/bin:/usr/bin:/bin", "ZOO_WORK_DIR": str(work), **variables}
+    return subprocess.run(
+        [SCRIPT, *arguments], env=environ, capture_output=True, text=True, check=False, timeout=10
+    )
+
+
+def files(work: Path) -> dict[str, str]:
+    return {path.name: path.read_text() for path in (work / "data").iterdir()}
+
+
+def test_init_prepares_a_member_that_joins(work: Path) -> None:
+    assert zookeeper(work, "init", ZOO_MY_ID="3").returncode == 0
+    assert files(work) == {"myid": "3\n"}
+
+
+def test_init_found_lets_it_begin_empty(work: Path) -> None:
+    assert zookeeper(work, "init", "--found").returncode == 0
+    assert files(work) == {"myid": "1\n", "initialize": ""}
+
+
+def test_init_never_touches_a_folder_with_data(work: Path) -> None:
+    (work / "data/version-2").mkdir()
+    result = zookeeper(work, "init", "--found")
+    assert result.returncode == 64
+    assert "expected an empty folder" in result.stderr
+    assert [path.name for path in (work / "data").iterdir()] == ["version-2"]
+
+
+@pytest.mark.parametrize(
+    ("found", "named"),
+    [(None, "myid is absent; expected"), ("", "myid is absent; expected"), ("2", "myid is 2; ")],
+)
+def test_it_does_not_start_with_the_data_of_another_or_of_none(
+    work: Path, found: str | None, named: str
+) -> None:
+    if found is not None:
+        (work / "data/myid").write_text(found)
+    result = zookeeper(work, "start", ZOO_MY_ID="1")
+    assert result.returncode == 64
+    assert named in result.stderr and result.stderr.count("\n") == 1
+    assert result.stdout == ""
+
+
+def config(work: Path, **variables: str) -> list[str]:
+    zookeeper(work, "init", **variables)
+    result = zookeeper(work, "start", **variables)
+    assert result.returncode == 0, result.stderr
+    return (work / "data/zoo.cfg").read_text().splitlines()
+
+
+def test_a_member_of_an_ensemble(work: Path) -> None:
+    lines = config(work, ZOO_MY_ID="2", ZOO_SERVERS=ENSEMBLE, ZOO_ADDRESS="198.18.0.32")
+    assert [line for line in lines if line.startswith("server.")] == [
+        "server.1=198.18.0.31:2888:3888",
+        "server.2=198.18.0.32:2888:3888",
+        "server.3=198.18.0.33:2888:3888",
+    ]
+    assert "clientPortAddress=198.18.0.32" in lines
+    assert "clientPort=2181" in lines
+
+
+def test_what_every_member_is_told(work: Path) -> None:
+    lines = config(work)
+    for line in (
+        f"dataDir={work}/data",
+        "tickTime=2000",
+        "autopurge.purgeInterval=1",
+        "autopurge.snapRetainCount=3",
+        "4lw.commands.whitelist=srvr,mntr,ruok",
+        "admin.enableServer=false",
+        "quorumListenOnAllIPs=false",
+    ):
+        assert line in lines
+    assert not [line for line in lines if line.startswith(("server.", "clientPortAddress"))]
+
+
+def test_how_java_is_run(work: Path) -> None:
+    zookeeper(work, "init")
+    called = zookeeper(work, "start", ZOO_HEAP_MB="128").stdout.split()
+    assert called[0] == str(work), "the logs' path is relative to this"
+    for argument in (
+        "-Xmx128m",
+        "-XX:+ExitOnOutOfMemoryError",
+        "-Dzookeeper.db.autocreate=false",
+        f"-Djava.util.logging.config.file={FILES}/zookeeper/logging.properties",
+    ):
+        assert argument in called
+    assert called[-1] == f"{work}/data/zoo.cfg"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("ZOO_MY_ID", "0"),
+        ("ZOO_MY_ID", "256"),
+        ("ZOO_MY_ID", "one"),
+        ("ZOO_SERVERS", "2=198.18.0.32,3=198.18.0.33"),
+        ("ZOO_SERVERS", "1=198.18.0.31 2=198.18.0.32"),
+        ("ZOO_CLIENT_PORT", "99999"),
+        ("ZOO_HEAP_MB", "1g"),
+    ],
+)
+def test_an_unusable_setting_is_one_clear_line(work: Path, variable: str, value: str) -> None:
+    (work / "data/myid").write_text("1")
+    result = zookeeper(work, "start", **{variable: value})
+    assert result.returncode == 64
+    assert value in result.stderr and result.stderr.count("\n") == 1
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize("arguments", [[], ["stop"], ["init", "--all"], ["start", "now"]])
+def test_usage(work: Path, arguments: list[str]) -> None:
+    result = zookeeper(work, *arguments)
+    assert result.returncode == 64
+    assert result.stderr.startswith("usage:")
