@@ -14,6 +14,11 @@ def _hosts(group: str) -> list[str]:
     return [host.name for host in _lab.hosts if group in host.groups]
 
 
+registry = _hosts("registry")
+engine = _hosts("engine")
+proxy = _hosts("proxy")
+sdk = _hosts("sdk")
+
 lab = (
     [(host.name, {"ssh_hostname": host.address}) for host in _lab.hosts],
     {
@@ -25,8 +30,3 @@ lab = (
         "images": {"base_archives": {"debian:bookworm-slim": str(_lab.base_image("bookworm"))}},
     },
 )
-
-registry = _hosts("registry")
-engine = _hosts("engine")
-proxy = _hosts("proxy")
-sdk = _hosts("sdk")

@@ -60,8 +60,9 @@ class Wanted(Data):
 def validated(host: Host) -> tuple[Wanted | None, list[Problem]]:
     """Return what is wanted of a host, or every problem of its data."""
     data = {key: value for key, value in merged_data(host).items() if key not in PYINFRA_KEYS}
+    runs = {role for group, role in ROLE_OF_GROUP.items() if group in host.groups}
     try:
-        wanted = Wanted.model_validate(data)
+        wanted = Wanted.model_validate(_without_fragments(data, runs))
     except ValidationError as error:
         return None, [_problem(host.name, dict(details)) for details in error.errors()]
     missing = [
@@ -72,9 +73,27 @@ def validated(host: Host) -> tuple[Wanted | None, list[Problem]]:
             f"expected a dict '{role}' in group_data/{group}.py",
         )
         for group, role in ROLE_OF_GROUP.items()
-        if group in host.groups and wanted.part(role) is None and role != "registry"
+        if role in runs and wanted.part(role) is None
     ]
     return (None, missing) if missing else (wanted, [])
+
+
+def _without_fragments(data: dict[str, Any], runs: set[str]) -> dict[str, Any]:
+    """Leave out what is said in part of parts that the host does not run.
+
+    Data for all hosts may set one key of a part; the rest of it stands in the part's own group.
+    What is said must be right all the same.
+    """
+    try:
+        Wanted.model_validate(data)
+    except ValidationError as error:
+        fragments = {str(d["loc"][0]) for d in error.errors() if d["type"] == "missing"}
+        wrong = {str(d["loc"][0]) for d in error.errors() if d["type"] != "missing"}
+        kept = {key: data[key] for key in data if key not in fragments - runs - wrong}
+        if "registry" in data and "registry" not in kept:
+            kept["registry"] = {k: v for k, v in data["registry"].items() if k != "server"}
+        return kept
+    return data
 
 
 def _problem(host: str, details: Mapping[str, Any]) -> Problem:

@@ -8,6 +8,8 @@ from pyinfra.api import Host, Inventory
 from roles.run.wanted import validated
 from tests.unit.build import data
 
+GROUPS = ("registry", "engine", "proxy", "sdk")
+
 
 def host(given: dict[str, Any], *groups: str) -> Host:
     inventory = Inventory((["app-1"], given), **{group: (["app-1"], {}) for group in groups})
@@ -263,7 +265,32 @@ def test_a_good_connection_string(connection: str | None) -> None:
     ],
 )
 def test_a_value_that_is_missing(path: str, text: str) -> None:
-    assert problems(without(path)) == [f"app-1: {path}: {text}"]
+    assert problems(without(path), *GROUPS) == [f"app-1: {path}: {text}"]
+
+
+@pytest.mark.parametrize("path", ["soa_engine.port", "proxy.image.context", "registry.server.data"])
+def test_a_part_that_the_host_does_not_run_may_be_said_in_part(path: str) -> None:
+    found, wrong = validated(host(without(path)))
+    assert wrong == []
+    assert found
+    assert found.part(path.split(".")[0]) is None
+
+
+def test_what_is_said_of_the_registry_stays_without_its_server() -> None:
+    given = without("registry.server.data")
+    given["registry"]["connection"] = "zk-1.example:2181"
+    found, _ = validated(host(given))
+    assert found
+    assert found.registry.connection == "zk-1.example:2181"
+
+
+def test_what_is_said_of_a_part_that_the_host_does_not_run_must_be_right() -> None:
+    given = without("soa_engine.port")
+    given["soa_engine"]["prot"] = 1080
+    assert [problem.split(": ")[1] for problem in problems(given)] == [
+        "soa_engine.port",
+        "soa_engine.prot",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -281,5 +308,5 @@ def test_every_problem_is_told_at_once() -> None:
     given = with_value("soa_engine.port", "1080")
     given["proxy"]["portt"] = 1
     del given["sdk"]["logs"]
-    keys = [problem.split(": ")[1] for problem in problems(given)]
+    keys = [problem.split(": ")[1] for problem in problems(given, *GROUPS)]
     assert sorted(keys) == ["proxy.portt", "sdk.logs", "soa_engine.port"]
