@@ -93,6 +93,10 @@ def converge(state: State, host: Host, spec: ContainerSpec, change: Change) -> N
 
 def show_logs(state: State, host: Host, name: str) -> None:
     """Show the last lines that a container printed, where Docker still answers."""
-    logs = channel.run(state, host, commands.last_logs(name), timeout_s=DOCKER_S, check=False)
+    try:
+        logs = channel.run(state, host, commands.last_logs(name), timeout_s=DOCKER_S, check=False)
+    except channel.RemoteError as error:
+        host.log(str(error), log_func=logger.error)
+        return
     for line in logs.last_lines.splitlines():
         host.log(f"{name}: {line}", log_func=logger.error)

@@ -15,9 +15,10 @@ from pyinfra.connectors.local import LocalConnector
 from roles.container.plan import Specify, directories
 from roles.container.spec import ContainerSpec
 from roles.images.plan import image_of
-from roles.observed import Address, Container, Image, Observed, Path, Route, Service
+from roles.observed import Address, Container, Image, Observed, Path, Route, Service, probe
 from roles.proxy import plan as proxy
 from roles.registry import plan as registry
+from roles.run.current import remember
 from roles.run.fleet import Fleet, Member
 from roles.run.wanted import Wanted
 from roles.sdk import plan as sdk
@@ -198,12 +199,41 @@ def foreign(name: str) -> Container:
     return Container(name, "nginx:1", True)
 
 
-def local_state(*names: str, groups: Mapping[str, list[str]] | None = None) -> State:
-    """pyinfra's state with hosts that all are this machine."""
-    inventory = Inventory((list(names), {}), **{g: (n, {}) for g, n in (groups or {}).items()})
+def local_state(
+    *names: str,
+    everywhere: Mapping[str, Any] | None = None,
+    hosts: Mapping[str, Mapping[str, Any]] | None = None,
+    groups: Mapping[str, Iterable[str]] | None = None,
+) -> State:
+    """pyinfra's state with connected hosts that all are this machine.
+
+    `everywhere` is the data of all hosts, `hosts` what single ones say otherwise.
+    """
+    named = [(name, dict((hosts or {}).get(name, {}))) for name in names]
+    grouped = {group: (list(members), {}) for group, members in (groups or {}).items()}
+    inventory = Inventory((named, dict(everywhere or {})), **grouped)
     for host in inventory:
         host.connector_cls = LocalConnector
-    return State(inventory, Config())
+    state = State(inventory, Config())
+    for host in inventory:
+        host.connected = True
+        state.activate_host(host)
+    return state
+
+
+def as_read(state: State, name: str, observed: Observed) -> None:
+    """Have a host read already, with this result."""
+    host = state.inventory.get_host(name)
+    host.connector_data[probe._MEMO] = (probe._moment(state, host), observed)
+
+
+def state_of(found: Fleet) -> State:
+    """pyinfra's state of a surveyed fleet."""
+    state = local_state(*(m.name for m in found))
+    for m in found:
+        as_read(state, m.name, m.observed)
+    remember(state, found)
+    return state
 
 
 def _serving(found: Fleet, one: Member, ids: Mapping[str, int]) -> Member:

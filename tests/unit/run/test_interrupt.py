@@ -47,9 +47,7 @@ def test_before_anything_is_done_it_ends_the_run(
     assert "nothing was changed" in capsys.readouterr().err
 
 
-def test_once_finishes_the_step_in_hand(
-    state: State, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_once_finishes_the_step_in_hand(state: State, capsys: pytest.CaptureFixture[str]) -> None:
     state.set_stage(StateStage.Execute)
     exit_if_interrupted()
     press_ctrl_c()

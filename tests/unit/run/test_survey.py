@@ -1,0 +1,330 @@
+"""The survey of hosts that were read already."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path as File
+from typing import Any
+
+import pytest
+from pyinfra.api import DeployError, State
+from pyinfra.context import ctx_state
+
+from roles.docker_engine import plan as docker_engine
+from roles.host_check import plan as host_check
+from roles.observed import Address, Observed, Route
+from roles.run import options
+from roles.run.changes import Change
+from roles.run.current import current_fleet
+from roles.run.fleet import Fleet
+from roles.run.options import Options
+from roles.run.problems import Problem
+from roles.run.survey import SYSTEM, _look, survey
+from roles.run.wanted import Wanted
+from tests.unit.build import address_of, as_read, bare, data, fitted, fleet, local_state, wanted
+
+ROOT = File(__file__).parents[3]
+GROUPS = {"engine": ["app-1", "app-2"], "proxy": ["app-1", "app-2"], "registry": ["registry-1"]}
+NAMES = ("app-1", "app-2", "registry-1")
+
+
+@pytest.fixture(autouse=True)
+def _typed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(options, "_options", Options(yes=True))
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+def hosts(
+    stack: ExitStack,
+    *names: str,
+    everywhere: dict[str, Any] | None = None,
+    observed: dict[str, Observed] | None = None,
+    **of_hosts: dict[str, Any],
+) -> State:
+    """The state of a run; `of_hosts` is data of hosts, with `_` for `-` in their names."""
+    given = {name.replace("_", "-"): values for name, values in of_hosts.items()}
+    groups = {group: [m for m in members if m in names] for group, members in GROUPS.items()}
+    state = local_state(
+        *names, everywhere={**data(), **(everywhere or {})}, hosts=given, groups=groups
+    )
+    for name in names:
+        as_read(state, name, (observed or {}).get(name, fitted(address_of(name))))
+    stack.enter_context(ctx_state.use(state))
+    return state
+
+
+def refusal(roles: Any = SYSTEM) -> list[str]:
+    with pytest.raises(DeployError) as caught:
+        survey(roles)
+    first, *problems = str(caught.value).splitlines()
+    noun = "problem" if len(problems) == 1 else "problems"
+    assert first == f"{len(problems)} {noun}, and nothing was changed:"
+    return [problem.strip() for problem in problems]
+
+
+class Quiet:
+    """A role that finds nothing and changes nothing."""
+
+    @staticmethod
+    def check(found: Fleet) -> list[Problem]:
+        return []
+
+    @staticmethod
+    def plan(found: Fleet) -> list[Change]:
+        return []
+
+
+def test_a_fleet_is_surveyed_and_remembered(stack: ExitStack) -> None:
+    state = hosts(stack, *NAMES)
+    survey()
+    found = current_fleet(state)
+    assert [(m.name, str(m.address), m.in_limit) for m in found] == [
+        ("app-1", "198.18.0.11", True),
+        ("app-2", "198.18.0.12", True),
+        ("registry-1", "198.18.0.31", True),
+    ]
+    assert found["app-1"].groups == {"engine", "proxy"}
+    assert found.registry_connection == "198.18.0.31:2181"
+    survey()
+    assert current_fleet(state) is found
+
+
+def two_networks(inner: str, outer: str) -> Observed:
+    """A host whose default route leads to another network than the fleet's."""
+    return replace(
+        fitted(inner),
+        addresses=(
+            Address("eth0", IPv4Address(outer), 24),
+            Address("eth1", IPv4Address(inner), 24),
+        ),
+        routes=(
+            Route(IPv4Network("0.0.0.0/0"), "eth0", None, 0),
+            Route(IPv4Network("198.18.0.0/24"), "eth1", None, 0),
+        ),
+    )
+
+
+def test_hosts_look_for_their_address_towards_the_registry(stack: ExitStack) -> None:
+    observed = {"app-1": two_networks("198.18.0.11", "203.0.113.11")}
+    state = hosts(stack, *NAMES, observed=observed)
+    survey()
+    assert str(current_fleet(state)["app-1"].address) == "198.18.0.11"
+
+
+def test_hosts_look_towards_a_registry_that_exists_already(stack: ExitStack) -> None:
+    observed = {
+        "app-1": replace(
+            two_networks("198.18.0.11", "203.0.113.11"),
+            resolved={"zk-1": IPv4Address("198.18.0.99")},
+        )
+    }
+    external = {"registry": {"connection": "nobody:2181,zk-1:2181"}}
+    state = hosts(stack, "app-1", everywhere=external, observed=observed)
+    survey()
+    found = current_fleet(state)
+    assert str(found["app-1"].address) == "198.18.0.11"
+    assert found.registry_connection == "nobody:2181,zk-1:2181"
+
+
+def test_a_host_may_say_its_address_itself(stack: ExitStack) -> None:
+    observed = {"app-1": two_networks("198.18.0.11", "203.0.113.11")}
+    state = hosts(stack, *NAMES, observed=observed, app_1={"export_ip": "203.0.113.11"})
+    survey()
+    assert str(current_fleet(state)["app-1"].address) == "203.0.113.11"
+
+
+def test_every_problem_of_every_host_is_told_at_once(stack: ExitStack) -> None:
+    hosts(
+        stack,
+        *NAMES,
+        app_1={"soa_engine": {"prot": 1}},
+        app_2={"export_ip": "10.0.0.9"},
+        observed={"registry-1": fitted("198.18.0.31", kernel="2.6.32")},
+    )
+    problems = refusal()
+    assert [": ".join(problem.split(": ")[:2]) for problem in problems] == [
+        "app-1: soa_engine.prot",
+        "app-2: export_ip",
+        "registry-1: host_check.kernel",
+    ]
+
+
+def test_roles_are_not_asked_about_hosts_that_are_unfit(stack: ExitStack) -> None:
+    class Eager(Quiet):
+        @staticmethod
+        def check(found: Fleet) -> list[Problem]:
+            raise AssertionError("asked")
+
+    hosts(stack, "app-1", observed={"app-1": bare(init="openrc")})
+    assert len(refusal((Eager(),))) == 1
+
+
+def test_conflicts_and_the_roles_own_problems_are_told_together(stack: ExitStack) -> None:
+    hosts(
+        stack,
+        *NAMES,
+        everywhere={},
+        app_1={"proxy": {"port": 1080}},
+        observed={"app-2": fitted("198.18.0.12", docker_hangs=True)},
+    )
+    problems = refusal()
+    assert [problem.split(": ")[0] for problem in problems] == ["app-1", "app-2"]
+
+
+@pytest.mark.parametrize(
+    "given, key",
+    [
+        (Options(yes=True, serial=True), "--serial"),
+        (Options(yes=True, no_wait=True), "--no-wait"),
+        (Options(yes=True, fail_percent=10), "--fail-percent"),
+    ],
+)
+def test_options_that_the_conductor_forbids(
+    stack: ExitStack, monkeypatch: pytest.MonkeyPatch, given: Options, key: str
+) -> None:
+    monkeypatch.setattr(options, "_options", given)
+    hosts(stack, *NAMES)
+    (problem,) = refusal()
+    assert problem.startswith(f"inventory: {key}: ")
+
+
+@pytest.mark.parametrize(
+    "given, terminal, changes, ends",
+    [
+        (Options(yes=True), False, True, None),
+        (Options(dry=True), False, True, None),
+        (Options(deploys=("soa.py",)), True, True, None),
+        (Options(deploys=("soa.py",)), False, True, DeployError),
+        (Options(deploys=("soa.py",)), False, False, SystemExit),
+        (Options(deploys=("soa.py",)), True, False, SystemExit),
+        (Options(deploys=("a.py", "b.py")), True, False, None),
+        (Options(yes=True, deploys=("soa.py",)), True, False, None),
+    ],
+    ids=[
+        "yes",
+        "dry",
+        "can-ask",
+        "cannot-ask",
+        "nothing-to-ask",
+        "nothing-to-ask-a-terminal",
+        "another-file-follows",
+        "yes-and-nothing-to-do",
+    ],
+)
+def test_what_follows_the_survey(
+    stack: ExitStack,
+    monkeypatch: pytest.MonkeyPatch,
+    given: Options,
+    terminal: bool,
+    changes: bool,
+    ends: type[BaseException] | None,
+) -> None:
+    monkeypatch.setattr(options, "_options", given)
+    monkeypatch.setattr(options, "has_terminal", lambda: terminal)
+    hosts(stack, *NAMES, observed={} if not changes else {"app-1": bare("198.18.0.11")})
+    roles = (docker_engine,)
+    if ends is None:
+        survey(roles)
+        return
+    with pytest.raises(ends) as caught:
+        survey(roles)
+    if ends is SystemExit:
+        assert caught.value.code == 0  # type: ignore[attr-defined]
+
+
+def unreachable(state: State, *names: str) -> None:
+    for name in names:
+        host = state.inventory.get_host(name)
+        host.connected = False
+        state.active_hosts.discard(host)
+
+
+def test_a_host_that_cannot_be_reached_ends_the_run(stack: ExitStack) -> None:
+    unreachable(hosts(stack, *NAMES), "app-2")
+    (problem,) = refusal()
+    assert problem.startswith("app-2: connection: can't be reached (max_unreachable is 0)")
+
+
+def test_as_many_as_allowed_are_left_out(stack: ExitStack) -> None:
+    state = hosts(stack, *NAMES, everywhere={"max_unreachable": 1})
+    unreachable(state, "app-2")
+    survey()
+    found = current_fleet(state)
+    assert [m.name for m in found] == ["app-1", "registry-1"]
+    assert found.unreachable == ("app-2",)
+
+
+def test_more_than_allowed_are_all_named(stack: ExitStack) -> None:
+    unreachable(hosts(stack, *NAMES, everywhere={"max_unreachable": 1}), "app-1", "app-2")
+    assert [problem.split(": ")[0] for problem in refusal()] == ["app-1", "app-2"]
+
+
+def test_a_server_of_the_registry_is_never_left_out(stack: ExitStack) -> None:
+    unreachable(hosts(stack, *NAMES, everywhere={"max_unreachable": 9}), "registry-1")
+    assert refusal()[0].startswith("registry-1: connection: ")
+
+
+def test_hosts_outside_the_limit_are_read_but_not_to_be_changed(stack: ExitStack) -> None:
+    state = hosts(stack, *NAMES)
+    state.limit_hosts = [state.inventory.get_host("app-1")]
+    survey()
+    assert [(m.name, m.in_limit) for m in current_fleet(state)] == [
+        ("app-1", True),
+        ("app-2", False),
+        ("registry-1", False),
+    ]
+
+
+def test_what_hosts_are_asked() -> None:
+    look = _look(wanted())
+    assert set(look.paths) == {
+        "/apps/logs/zookeeper",
+        "/apps/data/zookeeper",
+        "/apps/data/zookeeper/version-2",
+        "/apps/logs/engine",
+        "/apps/logs/proxy",
+        "/apps/logs/sdk",
+    }
+    assert look.files == ("/apps/data/zookeeper/myid",)
+    assert look.names == ()
+    external = Wanted.model_validate({"registry": {"connection": "zk-1:2181,zk-2:2182"}})
+    assert _look(external).names == ("zk-1", "zk-2")
+    assert _look(external).paths == _look(external).files == ()
+    assert _look(None).arguments == []
+
+
+def test_the_deploy_composes_the_roles_in_the_surveys_order() -> None:
+    tree = ast.parse((ROOT / "deploy" / "soa.py").read_text())
+    modules = {
+        alias.asname or alias.name: node.module
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    called = [
+        modules[node.value.func.id]
+        for node in tree.body
+        if isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Call)
+        and isinstance(node.value.func, ast.Name)
+    ]
+    assert called[0] == "roles.run.survey"
+    roles = [name.removesuffix(".plan") for name in (role.__name__ for role in SYSTEM)]  # type: ignore[attr-defined]
+    assert [str(name).removesuffix(".deploy") for name in called[1:]] == roles
+
+
+def test_a_bare_fleet_changes_in_that_order() -> None:
+    found = fleet("app-1", "registry-1", "sdk-1")
+    changes = [change for role in SYSTEM for change in role.plan(found)]
+    order = [change.role for change in changes]
+    assert list(dict.fromkeys(order)) == ["images", "registry", "soa_engine", "proxy", "sdk"]
+    assert host_check.check(found) == []
