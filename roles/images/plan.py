@@ -62,8 +62,15 @@ def plan(fleet: Fleet) -> list[Change]:
 
 
 def builds(fleet: Fleet) -> list[Build]:
-    """The images that no host has, all built on the first host that this run may change."""
-    builder = next((member.name for member in fleet if member.in_limit), "")
+    """The images that no host has, all built on one host.
+
+    That is the first that this run may change; the registry's servers, which a busy neighbour can
+    cost their quorum, come last.
+    """
+    candidates = [member for member in fleet if member.in_limit]
+    if not candidates:
+        return []
+    builder = min(candidates, key=lambda member: member.part("registry") is not None).name
     known = {tag for member in fleet for image in member.observed.images for tag in image.tags}
     sources = {tag: source for member in fleet for tag, source in _lacking(member)}
     return [
