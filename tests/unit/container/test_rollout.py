@@ -40,7 +40,7 @@ class Docker:
         self.says("")
 
     def says(self, script: str) -> None:
-        log = f'echo "$1${{4:+ ...}}" >>{self._log}\n[ $1 != run ] || cat >{self.stdin}'
+        log = f"echo $1 >>{self._log}\n[ $1 != run ] || cat >{self.stdin}"
         self._program.write_text(f"#!/bin/sh\n{log}\n{script}\n")
         self._program.chmod(0o755)
 

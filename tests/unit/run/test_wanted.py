@@ -294,7 +294,8 @@ def test_what_is_said_of_a_part_that_the_host_does_not_run_must_be_right() -> No
 
 
 @pytest.mark.parametrize(
-    "group, role", [("engine", "soa_engine"), ("proxy", "proxy"), ("sdk", "sdk")]
+    "group, role",
+    [("registry", "registry"), ("engine", "soa_engine"), ("proxy", "proxy"), ("sdk", "sdk")],
 )
 def test_a_group_whose_part_nothing_describes(group: str, role: str) -> None:
     assert problems(without(role)) == []
@@ -302,6 +303,11 @@ def test_a_group_whose_part_nothing_describes(group: str, role: str) -> None:
         f"app-1: {role}: the host is in the group '{group}', but nothing says what that part is; "
         f"expected a dict '{role}' in group_data/{group}.py"
     ]
+
+
+def test_a_registry_that_exists_already_needs_no_description() -> None:
+    external = {**without("registry"), "registry": {"connection": "zk-1:2181"}}
+    assert problems(external, "registry") == []
 
 
 def test_every_problem_is_told_at_once() -> None:
