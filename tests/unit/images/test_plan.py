@@ -37,6 +37,19 @@ def test_what_no_host_has_is_built_once_on_the_first_host() -> None:
     assert built(BARE) == {ENGINE: "app-1", PROXY: "app-1", ZOOKEEPER: "app-1"}
 
 
+@pytest.mark.parametrize(
+    "names, builder",
+    [
+        (["registry-1", "app-2", "app-1"], "app-2"),
+        (["registry-2", "registry-1"], "registry-2"),
+        (["registry-1", "sdk-1"], "sdk-1"),
+    ],
+    ids=["no-server-of-the-registry", "where-there-are-only-servers", "a-caller"],
+)
+def test_who_builds(names: list[str], builder: str) -> None:
+    assert set(built(fleet(*names)).values()) == {builder}
+
+
 def test_what_is_built_travels_together_to_those_who_run_it() -> None:
     assert sent(BARE) == [
         ("app-1", "app-2", (ENGINE, PROXY)),

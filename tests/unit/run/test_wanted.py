@@ -305,11 +305,6 @@ def test_a_group_whose_part_nothing_describes(group: str, role: str) -> None:
     ]
 
 
-def test_a_registry_that_exists_already_needs_no_description() -> None:
-    external = {**without("registry"), "registry": {"connection": "zk-1:2181"}}
-    assert problems(external, "registry") == []
-
-
 def test_every_problem_is_told_at_once() -> None:
     given = with_value("soa_engine.port", "1080")
     given["proxy"]["portt"] = 1
