@@ -1,0 +1,106 @@
+"""What the tests on real hosts share: a fleet that is deployed once, and bare hosts beside it.
+
+Only the first test that asks for the fleet pays for it. A test that changes it puts it back, and
+test_soa.py comes first, since it looks at what the very first run has left.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.lab import Lab, LabHost
+from tests.lab.fixtures import lab
+from tests.lab.reading import disk, of_each
+from tests.lab.running import Checkout, Run
+
+__all__ = ["bare", "checkout", "fleet", "lab"]
+
+INVENTORY = "inventories/lab.py"
+FIRST = "test_soa"
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """The lab's hosts, deployed to; and what the runs said that led there."""
+
+    lab: Lab
+    checkout: Checkout
+    inventory: str
+    dry: Run
+    unasked: Run
+    """Without -y and without a terminal."""
+    first: Run
+    bare: dict[str, dict[str, str]] = field(repr=False)
+    """The hosts' disks before the first run."""
+    bare_still: dict[str, dict[str, str]] = field(repr=False)
+    """The hosts' disks after `dry` and `unasked`."""
+
+    @property
+    def hosts(self) -> list[LabHost]:
+        return self.lab.hosts
+
+    @property
+    def apps(self) -> list[LabHost]:
+        """The hosts with an engine and a proxy."""
+        return [host for host in self.hosts if "engine" in host.groups]
+
+    @property
+    def registry(self) -> LabHost:
+        """The host with the registry and the caller."""
+        return self.lab["registry-1"]
+
+    @property
+    def engines(self) -> set[str]:
+        return {f"{host.address}:1080" for host in self.apps}
+
+    @property
+    def proxies(self) -> set[str]:
+        return {f"{host.address}:2080" for host in self.apps}
+
+    def deploy(self, *options: str) -> Run:
+        """Deploy what the product says, as it was first deployed."""
+        return self.checkout.run(self.inventory, "-y", *options)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: FIRST not in item.nodeid)
+
+
+@pytest.fixture(scope="session")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """A copy of the product as it is now, to run from; copy it again to edit it."""
+    return Checkout.make(tmp_path_factory.mktemp("product"))
+
+
+@pytest.fixture(scope="session")
+def fleet(lab: Lab, checkout: Checkout) -> Fleet:
+    """Take the lab's hosts from bare to serving."""
+    os.environ["DOCKYARD_LAB"] = lab.name
+    lab.reset()
+    bare = of_each(lab.hosts, disk)
+    dry = checkout.run(INVENTORY, "--dry")
+    unasked = checkout.run(INVENTORY, stdin="silent", timeout_s=60)
+    bare_still = of_each(lab.hosts, disk)
+    first = checkout.run(INVENTORY, "-y")
+    return Fleet(lab, checkout, INVENTORY, dry, unasked, first, bare, bare_still)
+
+
+@pytest.fixture(scope="session")
+def bare(lab: Lab) -> Iterator[Lab]:
+    """Hosts of their own, bare, for tests that leave them so: two for parts, one for a registry."""
+    beside = Lab(f"{lab.name}-bare")
+    beside.up(hosts=2, registry=1)
+    beside.reset()
+    yield beside
+    beside.down()
+
+
+@pytest.fixture
+def own(checkout: Checkout, tmp_path: Path) -> Checkout:
+    """A copy of the product that a test may edit."""
+    return checkout.copy(tmp_path / "product")
