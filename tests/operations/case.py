@@ -1,0 +1,62 @@
+"""Data cases for operations: a fleet, the facts of pyinfra's own operations, expected commands.
+
+pyinfra-testing's generator has no state to survey; its fake host and its reading of commands serve.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path as File
+from typing import Any
+
+import yaml
+from pyinfra.context import ctx_host, ctx_state
+from pyinfra_testing.operations import parse_commands
+from pyinfra_testing.util import FakeHost
+
+from roles.observed import Path, Service
+from roles.run.fleet import Fleet
+from tests.unit.build import address_of, bare, fitted, fleet, member, serving, state_of
+
+CASES = File(__file__).parent / "cases"
+
+
+def cases() -> list[File]:
+    return sorted(CASES.glob("*/*.yaml"))
+
+
+def commands(case: File) -> tuple[list[Any], list[Any]]:
+    """What the case's operation yields, and what the case expects."""
+    told = yaml.safe_load(case.read_text())
+    module, _, name = case.parent.name.rpartition(".")
+    operation = getattr(import_module(f"roles.{module}"), name)
+    state = state_of(_fleet(told))
+    host = FakeHost(state, told["host"], told.get("facts", {}), {})
+    with ctx_state.use(state), ctx_host.use(host):
+        return parse_commands(list(operation._inner(**told.get("kwargs", {})))), told["commands"]
+
+
+def _fleet(told: dict[str, Any]) -> Fleet:
+    """Hosts by name: `is` (bare, fitted or serving), then what differs from that."""
+    members = []
+    for name, host in told["fleet"].items():
+        observed = (bare if host["is"] == "bare" else fitted)(address_of(name))
+        data = host.get("data", {})
+        members.append(member(name, host.get("groups", ()), observed, **data))
+    whole = fleet(*members)
+    as_wanted = serving(fleet(*(m for m in whole if told["fleet"][m.name]["is"] == "serving")))
+    found = {m.name: m for m in (*whole, *as_wanted)}
+    for name, host in told["fleet"].items():
+        one = found[name]
+        found[name] = replace(one, observed=replace(one.observed, **_observed(host)))
+    return fleet(*(found[name] for name in told["fleet"]))
+
+
+def _observed(host: dict[str, Any]) -> dict[str, Any]:
+    changes: dict[str, Any] = dict(host.get("observed", {}))
+    if "docker_service" in changes:
+        changes["docker_service"] = Service(**changes["docker_service"])
+    if "paths" in changes:
+        changes["paths"] = {path: Path(*found) for path, found in changes["paths"].items()}
+    return changes
