@@ -7,6 +7,9 @@ import pytest
 
 from tests.reference.fake_registry import FakeRegistry
 
+# Nothing may be written into the build contexts: it would make other images of them.
+sys.dont_write_bytecode = True
+
 FILES = Path(__file__).parents[2] / "files"
 for context in ("sayhello-service-engine", "osp-proxy", "osp-sdk"):
     sys.path.insert(0, str(FILES / context))

@@ -37,12 +37,16 @@ class Result:
 
 
 class FakeRegistry:
-    """`is_up`: whether clients can connect. `refuses_old`: only clients opened from now on can."""
+    """`is_up`: whether clients can connect. `is_silent`: whether calls get no answer in time.
+
+    `before_commit` runs just before each transaction.
+    """
 
     def __init__(self) -> None:
         self.nodes: dict[str, Node] = {}
         self.is_up = True
         self.is_silent = False
+        self.before_commit: Callable[[], None] = lambda: None
         self.clients: list[FakeClient] = []
         self.lock = threading.RLock()
         self._session_ids = itertools.count(1)
@@ -190,6 +194,7 @@ class FakeTransaction:
 
     def commit_async(self) -> Result:
         results: list[object] = []
+        self._registry.before_commit()
         with self._registry.lock:
             for step in self._steps:
                 try:

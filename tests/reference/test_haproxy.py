@@ -1,13 +1,12 @@
 """The configuration and the runtime API's commands, obeyed by a real HAProxy."""
 
 import contextlib
-import http.client
 import logging
 import shutil
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,54 +15,10 @@ from osp_common.settings import Endpoint
 from osp_proxy import haproxy_config, haproxy_process, reconcile, runtime_api
 from osp_proxy.settings import Settings
 
+from tests.reference.fake_engine import FakeEngine, answer, answer_late, break_off
 from tests.reference.processes import eventually, fetch, free_port
 
 pytestmark = pytest.mark.skipif(not shutil.which("haproxy"), reason="HAProxy is not installed")
-
-ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
-
-
-class FakeEngine:
-    """Counts the service's requests and treats each as `behave` does; checks always succeed."""
-
-    def __init__(self, behave: Callable[[socket.socket], None]) -> None:
-        self.requests: list[str] = []
-        self._behave = behave
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def close(self) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-
-    def _serve(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                connection, _ = self._listener.accept()
-                threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
-
-    def _answer(self, connection: socket.socket) -> None:
-        with connection, contextlib.suppress(OSError):
-            head = connection.recv(65536).decode()
-            if "/healthz" in head:
-                connection.sendall(ANSWER)
-            elif head:
-                self.requests.append(head.split()[0])
-                self._behave(connection)
-
-
-def answer(connection: socket.socket) -> None:
-    connection.sendall(ANSWER)
-
-
-def answer_late(connection: socket.socket) -> None:
-    time.sleep(1.0)
-    connection.sendall(ANSWER)
-
-
-def break_off(_connection: socket.socket) -> None:
-    """Close without an answer, as a process that dies does."""
 
 
 @pytest.fixture
@@ -218,11 +173,13 @@ def test_a_successor_takes_the_listeners_over(settings: Settings) -> None:
             if status_of(settings, "POST", "{}") != 200:
                 failures.append(calls)
 
-    caller = threading.Thread(target=call)
+    caller = threading.Thread(target=call, daemon=True)
     with contextlib.ExitStack() as successors:
+        successors.callback(stop.set)
         with haproxy(settings, engine, name="1"):
             caller.start()
             successors.enter_context(haproxy(settings, engine, name="2"))
+            assert listeners(settings.export.port) == 1
             time.sleep(0.3)
         time.sleep(0.3)
         stop.set()
@@ -233,12 +190,21 @@ def test_a_successor_takes_the_listeners_over(settings: Settings) -> None:
 
 
 def status_of(settings: Settings, method: str, body: str | None) -> int:
-    """Return the status alone: HAProxy's own error pages are not JSON."""
-    connection = http.client.HTTPConnection(str(settings.export), timeout=10)
-    try:
-        connection.request(method, "/sayhello", body)
-        return connection.getresponse().status
-    except OSError:
-        return 0
-    finally:
-        connection.close()
+    """Return the status of a request that was sent in one piece; 0 if there was no answer.
+
+    Only a request that has come whole can be sent again.
+    """
+    text = body or ""
+    request = f"{method} /sayhello HTTP/1.1\r\nHost: x\r\nContent-Length: {len(text)}\r\n\r\n{text}"
+    with contextlib.suppress(OSError), socket.socket() as connection:
+        connection.settimeout(10)
+        connection.connect((settings.export.ip, settings.export.port))
+        connection.sendall(request.encode())
+        return int(connection.recv(65536).split()[1])
+    return 0
+
+
+def listeners(port: int) -> int:
+    """Return how many sockets of this machine listen on `port` (`/proc/net/tcp`: 0A is LISTEN)."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(row[1].endswith(f":{port:04X}") and row[3] == "0A" for row in rows)

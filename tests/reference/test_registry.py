@@ -1,10 +1,12 @@
 """Membership and its reading, through what registries do to their clients."""
 
 import json
+import logging
 import time
 from collections.abc import Callable
 
 import pytest
+from osp_common import registry as module
 from osp_common.registry import Membership, MemberWatch, describe_instance
 
 from tests.reference.fake_registry import FakeRegistry
@@ -43,6 +45,18 @@ def membership(registry: FakeRegistry, instance: dict[str, object]):
     membership.leave(TIMEOUT_S)
 
 
+@pytest.fixture
+def without_rereading(registry: FakeRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the first connection on, only what the registry tells can wake anybody."""
+    connect = registry.connect
+
+    def connect_last(**options: object) -> object:
+        monkeypatch.setattr(module, "VERIFY_INTERVAL_S", 30.0)
+        return connect(**options)
+
+    monkeypatch.setattr(module, "KazooClient", connect_last)
+
+
 def node_of(own: dict[str, object], **other: object) -> bytes:
     return json.dumps(own | other).encode()
 
@@ -75,7 +89,7 @@ def test_joining_again_after_leaving(registry, membership):
     eventually(lambda: PATH in registry.nodes and membership.is_registered)
 
 
-def test_a_node_that_somebody_deletes_comes_back(registry, membership):
+def test_a_node_that_somebody_deletes_comes_back_at_once(registry, membership, without_rereading):
     membership.join()
     eventually(lambda: membership.is_registered)
     registry.remove(PATH)
@@ -99,6 +113,22 @@ def test_its_own_node_of_a_session_that_was_lost_is_replaced(registry, membershi
     membership.join()
     eventually(lambda: membership.is_registered)
     assert registry.nodes[PATH].owner_session_id != 999
+
+
+def test_a_node_that_changes_hands_while_it_is_replaced_is_not_taken_for_ours(
+    registry, membership, instance, caplog
+):
+    def successor_comes_first() -> None:
+        successor = node_of(instance, instance="successor", since="9999-01-01T00:00:00.000000Z")
+        registry.put(PATH, successor, owner=999)
+        registry.nodes[PATH].version = 7
+
+    caplog.set_level(logging.INFO)
+    registry.before_commit = successor_comes_first
+    registry.put(PATH, node_of(instance), owner=998)
+    membership.join()
+    eventually(lambda: membership.state == "superseded")
+    assert f"{PATH}: registered" not in caplog.messages
 
 
 def test_a_node_with_unreadable_data_is_replaced(registry, membership, instance):
@@ -168,7 +198,7 @@ def readings(registry: FakeRegistry):
     watch.close()
 
 
-def test_a_watch_tells_of_every_change(registry, readings):
+def test_a_watch_tells_of_every_change_at_once(registry, without_rereading, readings):
     registry.put(FOLDER, b"")
     registry.put(PATH, b"")
     eventually(lambda: readings[-1] == {"198.18.0.11:1080"})

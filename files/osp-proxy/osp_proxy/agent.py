@@ -20,6 +20,7 @@ from .engine_list import EngineList
 from .settings import Settings
 
 FIRST_READING_TIMEOUT_S = 3.0
+FIRST_READING_TIMEOUT_WITH_KNOWN_S = 1.0
 RECONCILE_INTERVAL_S = 1.0
 REMOVAL_INTERVAL_S = 0.1
 QUIET_S = 1.0
@@ -145,8 +146,10 @@ class Agent:
         self._wake.set()
 
     def _await_first_reading(self) -> None:
-        """Wait, within bounds, so that HAProxy does not start without engines."""
-        deadline = time.monotonic() + FIRST_READING_TIMEOUT_S
+        """Wait, within bounds, so that HAProxy does not start without engines or with old ones."""
+        is_known = all(engines.kept for engines in self._engines.values())
+        limit_s = FIRST_READING_TIMEOUT_WITH_KNOWN_S if is_known else FIRST_READING_TIMEOUT_S
+        deadline = time.monotonic() + limit_s
         while not self._is_stopping and time.monotonic() < deadline:
             if all(engines.is_connected for engines in self._engines.values()):
                 return
@@ -164,24 +167,28 @@ class Agent:
         while not self._is_stopping:
             if process.poll() is not None:
                 return False
+            interval_s = RECONCILE_INTERVAL_S
             try:
-                is_settled = all([self._reconcile(service) for service in self._engines])
+                if not all([self._reconcile(service) for service in self._engines]):
+                    interval_s = REMOVAL_INTERVAL_S
             except OSError as error:
                 log.warning("HAProxy does not answer: %s", error)
-                is_settled = False
-            self._wake.wait(RECONCILE_INTERVAL_S if is_settled else REMOVAL_INTERVAL_S)
+            self._wake.wait(interval_s)
             self._wake.clear()
         return True
 
     def _reconcile(self, service: str) -> bool:
-        """Return whether HAProxy has the wanted engines and no others."""
+        """Return whether HAProxy has the wanted engines and no others.
+
+        It may refuse to delete one for a moment, while a connection to it is being closed.
+        """
         wanted = self._engines[service].kept
         servers = runtime_api.servers(self._socket, service)
         for command in reconcile.plan(service, wanted, servers):
             answer = runtime_api.execute(self._socket, command)
             if answer in _EXPECTED_ANSWERS:
                 log.info("%s", command)
-            else:
+            elif not command.startswith("del "):
                 log.warning("%s: %s", command, answer)
         return wanted == {server.name for server in servers}
 

@@ -53,21 +53,23 @@ def start(config: str, socket_path: Path, access_log: logging.Logger) -> "subpro
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
     )
     _follow(process.stdout, access_log.info)
-    _follow(process.stderr, log.info)
-    _await_answer(process, socket_path)
+    messages = _follow(process.stderr, log.info)
+    if not _answers(process, socket_path):
+        process.kill()
+        messages.join(1.0)
+        raise StartError(f"HAProxy did not start (exit code {process.wait()})")
     return process
 
 
-def _await_answer(process: "subprocess.Popen[str]", socket_path: Path) -> None:
+def _answers(process: "subprocess.Popen[str]", socket_path: Path) -> bool:
     deadline = time.monotonic() + START_TIMEOUT_S
     while process.poll() is None and time.monotonic() < deadline:
         try:
             runtime_api.execute(socket_path, "show version")
-            return
+            return True
         except OSError:
             time.sleep(0.02)
-    process.kill()
-    raise StartError(f"HAProxy did not start (exit code {process.wait()})")
+    return False
 
 
 def stop(process: "subprocess.Popen[str]", deadline: float) -> None:
@@ -81,11 +83,13 @@ def stop(process: "subprocess.Popen[str]", deadline: float) -> None:
         process.wait()
 
 
-def _follow(stream: IO[str] | None, write: Callable[[str, str], None]) -> None:
+def _follow(stream: IO[str] | None, write: Callable[[str, str], None]) -> threading.Thread:
     assert stream is not None
 
     def follow() -> None:
         for line in stream:
             write("%s", line.rstrip("\n"))
 
-    threading.Thread(target=follow, daemon=True).start()
+    thread = threading.Thread(target=follow, daemon=True)
+    thread.start()
+    return thread

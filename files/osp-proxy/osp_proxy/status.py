@@ -13,8 +13,11 @@ Status = Callable[[], Mapping[str, object]]
 
 
 def start(listen: Endpoint, status: Status) -> "Server":
-    """Serve from a thread of its own. Raises OSError where `listen` can't be had."""
-    server = Server(listen, status)
+    """Serve from a thread of its own. Raises OSError, which names `listen`, if it can't be had."""
+    try:
+        server = Server(listen, status)
+    except OSError as error:
+        raise OSError(f"no status endpoint at {listen}: {error}") from error
     threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True).start()
     return server
 
