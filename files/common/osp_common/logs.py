@@ -36,7 +36,7 @@ def _add_file(logger: logging.Logger, path: Path, line_format: str) -> None:
     try:
         handler = RotatingFileHandler(path, maxBytes=MAX_FILE_BYTES, backupCount=KEPT_FILES)
     except OSError as error:
-        logging.getLogger(__name__).warning("no %s: %s", path.name, error)
+        logging.getLogger("osp.logs").warning("no %s: %s", path.name, error)
         logger.addHandler(logging.NullHandler())
         return
     handler.setFormatter(logging.Formatter(line_format))
