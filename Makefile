@@ -4,7 +4,7 @@ PYINFRA := .venv/bin/pyinfra
 PYTEST := $(PYTHON) -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test test-full check constraints clean
+.PHONY: help demo lab test test-full haproxy check constraints clean
 
 help:  ## Say what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -21,16 +21,21 @@ demo: lab  ## Boot the lab's hosts, deploy the service system to them, call thro
 lab: .venv/ready  ## Boot the lab's hosts: three for engine and proxy, one for the registry
 	$(PYTHON) -m tests.lab up
 
-test: .venv/ready  ## Run every test, on real hosts too (needs root)
+test: .venv/ready haproxy  ## Run every test, on real hosts too (needs root)
 	$(PYTEST) -m "not full"
 
-test-full: .venv/ready  ## Run every test, the long ones too
+test-full: .venv/ready haproxy  ## Run every test, the long ones too
 	$(PYTEST)
+
+# The tests of the proxy's agent drive a real HAProxy.
+haproxy:
+	command -v haproxy >/dev/null || { apt-get update && apt-get install -y --no-install-recommends haproxy; }
 
 check: .venv/ready  ## Lint and check types
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
+	.venv/bin/mypy -p osp_common -p osp_proxy -p osp_sdk -p sayhello_engine
 
 constraints:  ## Pin the newest versions that pyproject.toml allows, with their hashes (needs uv)
 	uv pip compile pyproject.toml --extra dev --generate-hashes --no-header --no-annotate \

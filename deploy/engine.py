@@ -1,6 +1,6 @@
 """The Docker engine alone: installed, enabled, running, answering.
 
-    pyinfra INVENTORY deploy/engine.py [--dry] [-y] [--limit HOST]
+pyinfra INVENTORY deploy/engine.py [--dry] [-y] [--limit HOST]
 """
 
 from roles.docker_engine import plan as docker_engine
