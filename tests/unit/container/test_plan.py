@@ -97,6 +97,10 @@ def test_verdict(container: Container | None, decided: str, why: str) -> None:
         ({"environment": environment(GREETING="hi")}, "environment GREETING hi -> hello"),
         ({"environment": environment(GREETING=None)}, "environment GREETING not set -> hello"),
         ({"environment": environment(OLD="x")}, "environment OLD x -> not set"),
+        (
+            {"environment": environment(C="3", A="1", B="2")},
+            "environment A 1 -> not set; environment B 2 -> not set; environment C 3 -> not set",
+        ),
         ({"image": "engine:0", "pids": 64}, "image engine:0 -> engine:1; pids 64 -> 128"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

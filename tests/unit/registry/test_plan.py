@@ -250,6 +250,7 @@ def test_an_external_registry_is_told_as_it_was_given() -> None:
     found = fleet(external("app-1"), external("app-2"))
     assert found.registry_connection == "zk-1:2181,zk-2:2181"
     assert found.registry_servers == []
+    assert fleet(external("registry-1")).registry_servers == []
 
 
 def test_a_server_whose_ensemble_grew_is_told_so() -> None:

@@ -130,6 +130,11 @@ def test_the_route_is_the_kernels(lines: list[str], address: str) -> None:
     assert exported(host(on, routes(*lines)), "10.1.2.3") == address
 
 
+def test_a_server_of_the_registry_has_the_address_that_others_look_towards() -> None:
+    on = addresses("eth0 10.0.0.4/24", "eth0 10.0.0.5/24")
+    assert exported(host(on, routes("default eth0")), "10.0.0.5") == "10.0.0.5"
+
+
 @pytest.mark.parametrize("wanted", ["203.0.113.5", "10.0.0.5"])
 def test_an_address_of_the_host_may_be_set(wanted: str) -> None:
     assert exported(TWO_NETWORKS, "192.0.2.1", wanted=wanted) == wanted

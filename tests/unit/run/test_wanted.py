@@ -48,7 +48,7 @@ def test_valid_data() -> None:
     assert wrong == []
     assert found
     assert found.soa_engine
-    assert found.soa_engine.port == 1080
+    assert (found.soa_engine.container, found.soa_engine.port) == ("engine", 1080)
     assert found.part("registry") is found.registry.server
     assert found.part("soa_engine") is found.soa_engine
     assert found.part("proxy") is found.proxy
@@ -62,6 +62,13 @@ def test_nothing_need_be_said() -> None:
     assert found.export_ip == "auto"
     assert found.part("registry") is None
     assert found.part("soa_engine") is None
+
+
+@pytest.mark.parametrize("address", ["auto", "198.18.0.11"])
+def test_an_address_to_export(address: str) -> None:
+    found, _ = validated(host({"export_ip": address}))
+    assert found
+    assert found.export_ip == address
 
 
 def test_what_pyinfra_itself_reads_is_left_to_it() -> None:
@@ -138,6 +145,8 @@ def test_an_unknown_key(path: str, value: Any, text: str) -> None:
         ("soa_engine.pids", 1, "input should be greater than or equal to 8, found 1"),
         ("soa_engine.user", "app", "expected 'UID:GID' in numbers, found 'app'"),
         ("soa_engine.user", "10080", "expected 'UID:GID' in numbers, found '10080'"),
+        ("soa_engine.user", "app:10080", "expected 'UID:GID' in numbers, found 'app:10080'"),
+        ("soa_engine.user", "10080:app", "expected 'UID:GID' in numbers, found '10080:app'"),
         ("soa_engine.user", 10080, "input should be a valid string, found 10080"),
         (
             "soa_engine.logs.host",
@@ -274,6 +283,10 @@ def test_a_part_that_the_host_does_not_run_may_be_said_in_part(path: str) -> Non
     assert wrong == []
     assert found
     assert found.part(path.split(".")[0]) is None
+
+
+def test_a_part_may_be_said_in_part_where_nothing_is_said_of_the_registry() -> None:
+    assert problems({"proxy": {"environment": {"OSP_RETRIES": "0"}}}) == []
 
 
 def test_what_is_said_of_the_registry_stays_without_its_server() -> None:
