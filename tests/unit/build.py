@@ -210,7 +210,9 @@ def local_state(
     `everywhere` is the data of all hosts, `hosts` what single ones say otherwise.
     """
     named = [(name, dict((hosts or {}).get(name, {}))) for name in names]
-    grouped = {group: (list(members), {}) for group, members in (groups or {}).items()}
+    grouped: dict[str, Any] = {
+        group: (list(members), {}) for group, members in (groups or {}).items()
+    }
     inventory = Inventory((named, dict(everywhere or {})), **grouped)
     for host in inventory:
         host.connector_cls = LocalConnector

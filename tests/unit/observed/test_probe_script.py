@@ -73,7 +73,7 @@ def test_an_engine_without_images_and_containers(bin_folder: File) -> None:
     docker(bin_folder, 'case "$1" in version) echo 26.1.5 ;; esac')
     observed = probe(bin_folder)
     assert observed.docker_version == "26.1.5"
-    assert observed.images == observed.containers == ()
+    assert (observed.images, observed.containers) == ((), ())
 
 
 def test_an_engine_that_does_not_answer(bin_folder: File) -> None:

@@ -39,6 +39,7 @@ def treatment(
     name: str,
     steps: Steps,
     interrupts: bool = True,
+    /,
     **instead: Callable[[], None],
 ) -> Treatment:
     """A treatment that writes its steps down; `instead` takes the place of a step's end."""
@@ -90,8 +91,8 @@ def test_what_does_not_interrupt_is_done_at_once_and_first(state: State, steps: 
 
     treatments = [
         treatment(state, "app-1", steps),
-        treatment(state, "app-2", steps, interrupts=False, apply=meet(first, second)),
-        treatment(state, "app-3", steps, interrupts=False, apply=meet(second, first)),
+        treatment(state, "app-2", steps, False, apply=meet(first, second)),
+        treatment(state, "app-3", steps, False, apply=meet(second, first)),
     ]
     assert conduct(state, treatments)
     assert steps[-3:] == ["drain app-1", "apply app-1", "prove app-1"]
@@ -144,8 +145,8 @@ def test_a_failure_on_one_host_leaves_the_others_of_its_batch_their_end(
         steps.append("finished app-2")
 
     treatments = [
-        treatment(state, "app-1", steps, interrupts=False, apply=failing(RemoteError("why"))),
-        treatment(state, "app-2", steps, interrupts=False, apply=later),
+        treatment(state, "app-1", steps, False, apply=failing(RemoteError("why"))),
+        treatment(state, "app-2", steps, False, apply=later),
         treatment(state, "app-3", steps),
     ]
     assert not conduct(state, treatments)
