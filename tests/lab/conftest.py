@@ -1,7 +1,8 @@
 """What the tests on real hosts share: a fleet that is deployed once, and bare hosts beside it.
 
-Only the first test that asks for the fleet pays for it. A test that changes it puts it back, and
-test_soa.py comes first, since it looks at what the very first run has left.
+Only the first test that asks for the fleet pays for it. A test that changes it puts it back.
+test_soa.py comes first, since it looks at what the very first run has left; test_traffic.py last,
+since it puts the fleet under proxies of another kind.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ from tests.lab.running import Checkout, Run
 __all__ = ["bare", "checkout", "fleet", "lab"]
 
 INVENTORY = "inventories/lab.py"
-FIRST = "test_soa"
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Fleet:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: FIRST not in item.nodeid)
+    items.sort(key=lambda item: ("test_traffic" in item.nodeid) - ("test_soa" in item.nodeid))
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,192 @@
+"""What callers notice when something happens to a fleet: 50 calls a second, each tried once.
+
+Nobody repeats a call here, neither the sdk nor the proxies: every request that the fleet drops is
+counted.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pytest
+from kazoo.exceptions import KazooException
+from kazoo.handlers.threading import KazooTimeoutError
+
+from tests.lab import LabHost
+from tests.lab.conftest import Fleet
+from tests.lab.reading import (
+    ENGINES,
+    PROXIES,
+    answering,
+    containers,
+    get,
+    of_each,
+    registered,
+    registry,
+    up,
+    wait_until,
+)
+from tests.lab.running import Checkout
+from tests.lab.traffic import traffic
+
+ENGINE = "sayhello-service-engine"
+SLOW_CALLS, SLOW_MS = 12, 4000
+DYING_S = 0.1
+"""How long a killed process may still take connections, as this machine sees it when it is busy."""
+
+
+@pytest.fixture(scope="module")
+def unforgiving(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Fleet:
+    """The fleet with proxies that never send a request twice."""
+    own = fleet.checkout.copy(tmp_path_factory.mktemp("unforgiving"))
+    own.edit("group_data/proxy.py", '"OSP_RETRIES": "2"', '"OSP_RETRIES": "0"')
+    changed = replace(fleet, checkout=own)
+    run = changed.deploy()
+    assert run.exit_code == 0, run.output
+    return changed
+
+
+def all_up(fleet: Fleet) -> bool:
+    """Whether every proxy lists every engine as up."""
+    return all(up(host) == fleet.engines for host in fleet.apps)
+
+
+def is_registered(fleet: Fleet) -> bool:
+    try:
+        return registered(fleet.registry) == {ENGINES: fleet.engines, PROXIES: fleet.proxies}
+    except (KazooException, KazooTimeoutError):
+        return False
+
+
+def events(host: LabHost, container: str, since: float, until: float) -> list[tuple[str, float]]:
+    """Return when a container of this name died and started, as Docker's events tell it."""
+    command = (
+        f"docker events --since {since:.3f} --until {until:.3f} --filter container={container}"
+        " --filter event=die --filter event=start --format '{{.Action}} {{.TimeNano}}'"
+    )
+    lines = host.run(command).stdout.splitlines()
+    return [(action, int(nano) / 1e9) for action, nano in map(str.split, lines)]
+
+
+@contextmanager
+def slow_calls(fleet: Fleet) -> Iterator[list[Future[str]]]:
+    """Have requests in flight, spread over all proxies, each on an engine for seconds."""
+
+    def call(number: int) -> str:
+        proxy = fleet.apps[number % len(fleet.apps)]
+        answer = get(proxy, 2080, f"/sayhello?delay_ms={SLOW_MS}", timeout_s=30)
+        return str(answer["engine"])
+
+    with ThreadPoolExecutor(SLOW_CALLS) as pool:
+        yield [pool.submit(call, number) for number in range(SLOW_CALLS)]
+
+
+@contextmanager
+def registrations(fleet: Fleet) -> Iterator[list[set[str]]]:
+    """Watch the engines' nodes; every list that the registry held goes to what is yielded."""
+    lists: list[set[str]] = []
+    first = threading.Event()
+
+    def note(names: list[str]) -> None:
+        lists.append(set(names))
+        first.set()
+
+    with registry(fleet.registry) as client:
+        client.ChildrenWatch(ENGINES, note)
+        assert first.wait(10)
+        yield lists
+
+
+def test_a_killed_engine_costs_what_it_had_in_flight_and_comes_back(unforgiving: Fleet) -> None:
+    fleet, victim = unforgiving, unforgiving.apps[1]
+    name = f"{victim.address}:1080"
+    wait_until(lambda: all_up(fleet), "all engines up")
+    before = containers(victim)[ENGINE]
+    pid = victim.run(f"docker inspect --format '{{{{.State.Pid}}}}' {ENGINE}").stdout.strip()
+    with traffic(fleet.registry, fleet.registry) as calls, slow_calls(fleet) as slow:
+        wait_until(lambda: get(victim, 1080, "/status")["in_flight"] >= 2, "some in flight", 3)
+        in_flight = get(victim, 1080, "/status")["in_flight"]
+        gone_at = float(victim.run(f"kill -9 {pid} && date +%s.%N").stdout)
+        wait_until(lambda: containers(victim)[ENGINE].started_at != before.started_at, "it starts")
+        wait_until(lambda: is_registered(fleet) and all_up(fleet), "it is registered and up")
+        back_at = time.time()
+        wait_until(lambda: calls.answered_by(name, since=back_at) > 20, "it is used again", 10)
+    assert containers(victim)[ENGINE].id == before.id
+
+    lost = [call for call in slow if call.exception()]
+    assert 0 < len(lost) <= in_flight
+    assert {call.result() for call in slow if call not in lost} == fleet.engines - {name}
+    failed_after_s = [round(call.sent_at - gone_at, 3) for call in calls.failed]
+    assert max(failed_after_s, default=0) < DYING_S, failed_after_s
+    calls.assert_steady()
+
+
+def test_a_restart_of_the_registry_costs_nothing(unforgiving: Fleet) -> None:
+    fleet, engine = unforgiving, unforgiving.apps[0]
+    with traffic(fleet.registry, fleet.registry) as calls:
+        fleet.registry.run("docker restart zookeeper")
+        wait_until(lambda: is_registered(fleet), "everybody is registered")
+        # Nobody has lost the sight of changes.
+        engine.run(f"docker kill --signal USR1 {ENGINE}")
+        others = fleet.engines - {f"{engine.address}:1080"}
+        wait_until(lambda: all(up(host) == others for host in fleet.apps), "one engine has left")
+        engine.run(f"docker kill --signal USR2 {ENGINE}")
+        wait_until(lambda: all_up(fleet), "it is back")
+    assert calls.failed == []
+    calls.assert_steady()
+
+
+def test_all_of_a_rebooted_host_comes_back_by_itself(unforgiving: Fleet) -> None:
+    fleet, host = unforgiving, unforgiving.apps[2]
+    before = containers(host)
+    leader = host.leader_pid
+    assert leader
+    host.run("systemctl reboot", check=False)
+    host.wait_for_reboot(leader, timeout_s=90)
+    wait_until(lambda: is_registered(fleet), "everybody is registered", 60)
+    wait_until(lambda: all_up(fleet), "every proxy lists every engine as up", 60)
+    assert set(answering(host)) == fleet.engines
+    after = containers(host)
+    assert {name: found.id for name, found in after.items()} == {
+        name: found.id for name, found in before.items()
+    }
+    assert all(found.running for found in after.values())
+    assert fleet.deploy().done == []
+
+
+def test_a_changed_engine_is_rolled_out_one_by_one_and_nobody_notices(
+    unforgiving: Fleet, own: Checkout
+) -> None:
+    fleet = replace(unforgiving, checkout=unforgiving.checkout.copy(own.directory / "changed"))
+    service = "files/sayhello-service-engine/sayhello_engine/service.py"
+    fleet.checkout.edit(service, 'f"Hello, {name}!"', 'f"Good day, {name}!"')
+    before = of_each(fleet.hosts, containers)
+    began = time.time()
+    with traffic(fleet.registry, fleet.registry) as calls, registrations(fleet) as lists:
+        run = fleet.deploy()
+    ended = time.time()
+    assert run.exit_code == 0, run.output
+    assert calls.failed == []
+    calls.assert_steady()
+
+    assert {line.split(": ")[1] for line in run.done} == {"images", "soa_engine"}
+    after = of_each(fleet.hosts, containers)
+    replaced = {
+        (host, name)
+        for host in after
+        for name in after[host]
+        if after[host][name] != before[host][name]
+    }
+    assert replaced == {(host.name, ENGINE) for host in fleet.apps}
+    for host in fleet.apps:
+        assert get(host, 2080, "/sayhello?name=Ada")["message"] == "Good day, Ada!"
+
+    outages = [events(host, ENGINE, began, ended) for host in fleet.apps]
+    in_order = [action for _, action in sorted((at, a) for outage in outages for a, at in outage)]
+    assert in_order == ["die", "start"] * 3
+    assert min(map(len, lists)) == 2
