@@ -49,9 +49,12 @@ def _content_hash(context: str, base_image: str) -> str:
 
 
 def _files(context: str) -> list[tuple[str, Path]]:
-    """Every file with its name in the archive, sorted; links are followed, also to folders."""
+    """Every file with its name in the archive, sorted; links are followed, also to folders.
+
+    None where the context is no folder, which the plan's `check` tells.
+    """
     found: list[tuple[str, Path]] = []
-    waiting = [Path(context)]
+    waiting = [Path(context)] if Path(context).is_dir() else []
     while waiting:
         for path in waiting.pop().iterdir():
             if path.name in IGNORED:

@@ -48,7 +48,7 @@ def _build(state: State, fleet: Fleet, build: Build) -> None:
     wanted = fleet[build.builder].wanted.images
     _import_base(state, host, fleet, build)
     host.log(f"building {build.tag}")
-    command = ["docker", "build", "--tag", build.tag]
+    command = ["docker", "build", "--force-rm", "--tag", build.tag]
     command += ["--build-arg", f"BASE_IMAGE={wanted.base_image}", "-"]
     forget(host)
     try:

@@ -131,11 +131,14 @@ def _unreachable_problems(
     allowed = max((w.max_unreachable for w in wanted.values()), default=0)
     for host, why in unreachable.items():
         if "registry" in host.groups:
-            text = f"can't be reached, and every container is told its address: {why}"
+            text = f"can't be reached, and every container is told its address; mend that: {why}"
             yield Problem(host.name, "connection", text)
         elif len(unreachable) > allowed:
-            text = f"can't be reached (max_unreachable is {allowed}): {why}"
-            yield Problem(host.name, "connection", text)
+            count = len(unreachable)
+            text = (
+                f"can't be reached; mend that, or go on without by --data max_unreachable={count}"
+            )
+            yield Problem(host.name, "connection", f"{text} (it is {allowed}): {why}")
         else:
             logger.warning(f"{host.name} can't be reached and is left out: {why}")
 

@@ -80,7 +80,7 @@ def _container(found: dict[str, Any]) -> Container:
         image=found["Image"],
         started_at=found["State"]["StartedAt"],
         running=found["State"]["Running"],
-        environment=dict(line.split("=", 1) for line in found["Config"]["Env"]),
+        environment=dict(line.split("=", 1) for line in found["Config"]["Env"] or ()),
     )
 
 
