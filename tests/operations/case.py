@@ -26,15 +26,30 @@ def cases() -> list[File]:
     return sorted(CASES.glob("*/*.yaml"))
 
 
-def commands(case: File) -> tuple[list[Any], list[Any]]:
-    """What the case's operation yields, and what the case expects."""
-    told = yaml.safe_load(case.read_text())
+def load(case: File) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(case.read_text())
+    return found
+
+
+def commands(case: File) -> list[Any]:
+    """What the case's operation yields while pyinfra executes it."""
+    told = load(case)
     module, _, name = case.parent.name.rpartition(".")
     operation = getattr(import_module(f"roles.{module}"), name)
     state = state_of(_fleet(told))
+    state.is_executing = True
     host = FakeHost(state, told["host"], told.get("facts", {}), {})
     with ctx_state.use(state), ctx_host.use(host):
-        return parse_commands(list(operation._inner(**told.get("kwargs", {})))), told["commands"]
+        found: list[Any] = parse_commands(list(operation._inner(**_kwargs(told))))
+    return found
+
+
+def _kwargs(told: dict[str, Any]) -> dict[str, Any]:
+    """The operation's arguments; a rollout is that of the role with this name."""
+    kwargs = dict(told.get("kwargs", {}))
+    if "rollout" in kwargs:
+        kwargs["rollout"] = import_module(f"roles.{kwargs['rollout']}.rollout").ROLLOUT
+    return kwargs
 
 
 def _fleet(told: dict[str, Any]) -> Fleet:

@@ -154,6 +154,19 @@ def test_where_the_context_lies_does_not_count(folder: File, tmp_path: File) -> 
     assert archive(source(copy)) == archive(source(folder))
 
 
+def test_the_order_in_which_a_folder_lists_its_files_does_not_count(
+    folder: File, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, archived = tag_now(folder), archive(source(folder))
+    listed = File.iterdir
+    for backwards in (False, True):
+        monkeypatch.setattr(
+            File, "iterdir", lambda path, back=backwards: sorted(listed(path), reverse=back)
+        )
+        assert tag_now(folder) == before
+        assert archive(source(folder)) == archived
+
+
 def test_content_does_not_pass_for_a_name(tmp_path: File) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     for folder in (first, second):

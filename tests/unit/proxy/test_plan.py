@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from roles.proxy.plan import check, container, plan
+from roles.proxy.plan import check, container, plan, registered_name
 from roles.proxy.plan import running as running_proxies
 from tests.unit.build import fleet, foreign, look_again, member, running, serving
 
@@ -9,6 +9,7 @@ FLEET = fleet("app-1", "app-2", "registry-2", "registry-1")
 
 def test_what_a_proxy_is_told() -> None:
     spec = container(FLEET, FLEET["app-2"])
+    assert registered_name(FLEET["app-2"]) == "198.18.0.12:2080"
     assert spec.environment == {
         "VIP_CFGCENTER_ZK_CONNECTION": "198.18.0.31:2181,198.18.0.32:2181",
         "EXPORT_IP": "198.18.0.12",

@@ -174,8 +174,13 @@ def external(name: str, **more: Any) -> Member:
 
 @pytest.mark.parametrize(
     "found",
-    [THREE, fleet(external("app-1"), external("app-2")), serving(THREE)],
-    ids=["ours", "external", "serving"],
+    [
+        THREE,
+        fleet(external("app-1"), external("app-2")),
+        serving(THREE),
+        fleet("app-1", unreachable=("registry-1",)),
+    ],
+    ids=["ours", "external", "serving", "perhaps-among-the-unreachable"],
 )
 def test_a_registry_as_it_should_be(found: Fleet) -> None:
     assert told(found) == []

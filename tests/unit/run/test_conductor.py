@@ -137,6 +137,13 @@ def test_the_first_failure_ends_the_rollout_and_names_the_rest(
     ]
 
 
+def test_a_failure_on_the_last_host_leaves_nobody_to_name(
+    state: State, steps: Steps, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert not conduct(state, [treatment(state, "app-1", steps, apply=failing(NotProven("why")))])
+    assert "not yet touched" not in caplog.text
+
+
 def test_a_failure_on_one_host_leaves_the_others_of_its_batch_their_end(
     state: State, steps: Steps, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -47,7 +47,9 @@ def test_before_anything_is_done_it_ends_the_run(
     assert "nothing was changed" in capsys.readouterr().err
 
 
-def test_once_finishes_the_step_in_hand(state: State, capsys: pytest.CaptureFixture[str]) -> None:
+def test_once_finishes_the_step_in_hand(
+    state: State, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
     state.set_stage(StateStage.Execute)
     exit_if_interrupted()
     press_ctrl_c()
@@ -56,6 +58,7 @@ def test_once_finishes_the_step_in_hand(state: State, capsys: pytest.CaptureFixt
     with pytest.raises(SystemExit) as exited:
         exit_if_interrupted()
     assert exited.value.code == 130
+    assert "what was begun is finished, the rest was not touched" in caplog.text
 
 
 def test_twice_ends_it_now(state: State, capsys: pytest.CaptureFixture[str]) -> None:
