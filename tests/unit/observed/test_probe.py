@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
-from pyinfra.api import State
+from pyinfra.api import State, StringCommand, operation
+from pyinfra.api.operation import add_op
+from pyinfra.api.operations import run_ops
+from pyinfra.context import ctx_state
 
 from roles.observed import Look, forget, is_fresh, observe
 from roles.observed.channel import RemoteError
@@ -26,6 +31,25 @@ def test_a_host_is_read_once_until_something_on_it_changed(state: State) -> None
     forget(host)
     assert not is_fresh(state, host)
     assert observe(state, host) is not first
+
+
+@pytest.mark.parametrize("command, fresh", [("true", False), (None, True)], ids=["ran", "empty"])
+def test_an_operation_that_ran_a_command_has_changed_its_host(
+    state: State, command: str | None, fresh: bool
+) -> None:
+    @operation()
+    def work() -> Iterator[StringCommand]:
+        if command:
+            yield StringCommand(command)
+
+    host = state.inventory.get_host("app-1")
+    with ctx_state.use(state):
+        add_op(state, work)
+        first = observe(state, host)
+        assert is_fresh(state, host)
+        run_ops(state)
+    assert is_fresh(state, host) is fresh
+    assert (observe(state, host) is first) is fresh
 
 
 def test_what_is_looked_at_is_asked_again_with_every_look(state: State) -> None:
@@ -62,6 +86,17 @@ def test_the_fleet_of_a_run_follows_what_changes(state: State) -> None:
     assert again["app-1"].wanted is found["app-1"].wanted
     assert again["app-1"].observed is observe(state, host)
     assert current_fleet(state) is again
+
+
+def test_a_host_that_cannot_be_read_any_more_ends_the_run(
+    state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = state.inventory.get_host("app-1")
+    remember(state, fleet(member("app-1", observed=observe(state, host))))
+    forget(host)
+    monkeypatch.setattr("roles.observed.probe.SCRIPT", b"exit 3")
+    with pytest.raises(RemoteError, match="exited with 3"):
+        current_fleet(state)
 
 
 def test_there_is_no_fleet_without_a_survey(state: State) -> None:

@@ -16,7 +16,7 @@ from pyinfra.context import ctx_state
 
 from roles.docker_engine import plan as docker_engine
 from roles.host_check import plan as host_check
-from roles.observed import Address, Observed, Route
+from roles.observed import Address, Observed, Route, forget
 from roles.run import options
 from roles.run.changes import Change
 from roles.run.current import current_fleet
@@ -65,10 +65,10 @@ def hosts(
 def refusal(roles: Any = SYSTEM) -> list[str]:
     with pytest.raises(DeployError) as caught:
         survey(roles)
-    first, *problems = str(caught.value).splitlines()
+    first, *problems = str(caught.value).split("\n  ")
     noun = "problem" if len(problems) == 1 else "problems"
     assert first == f"{len(problems)} {noun}, and nothing was changed:"
-    return [problem.strip() for problem in problems]
+    return problems
 
 
 class Quiet:
@@ -282,6 +282,57 @@ def test_hosts_outside_the_limit_are_read_but_not_to_be_changed(stack: ExitStack
         ("app-2", False),
         ("registry-1", False),
     ]
+
+
+def test_hosts_outside_the_limit_are_connected_to_be_read(stack: ExitStack) -> None:
+    state = hosts(stack, *NAMES)
+    state.limit_hosts = [state.inventory.get_host("app-1")]
+    unreachable(state, "registry-1")
+    survey()
+    assert state.inventory.get_host("registry-1").connected
+    assert current_fleet(state).registry_connection == "198.18.0.31:2181"
+
+
+def test_a_host_that_failed_already_is_not_changed(stack: ExitStack) -> None:
+    state = hosts(stack, *NAMES)
+    state.active_hosts.discard(state.inventory.get_host("app-2"))
+    survey()
+    assert [m.in_limit for m in current_fleet(state)] == [True, False, True]
+
+
+@pytest.mark.parametrize("servers", [["registry-1", "registry-2"], ["registry-2", "registry-1"]])
+def test_the_address_does_not_depend_on_the_order_of_the_registrys_servers(
+    stack: ExitStack, monkeypatch: pytest.MonkeyPatch, servers: list[str]
+) -> None:
+    monkeypatch.setitem(GROUPS, "registry", servers)
+    own = IPv4Address("198.18.0.11")
+    routes = (
+        Route(IPv4Network("198.18.0.31/32"), "eth0", own, 0),
+        Route(IPv4Network("198.18.0.32/32"), "eth0", IPv4Address("203.0.113.11"), 0),
+    )
+    state = hosts(stack, "app-1", *servers, observed={"app-1": fitted(own, routes=routes)})
+    survey()
+    assert current_fleet(state)["app-1"].address == own
+
+
+@pytest.mark.parametrize(
+    "said, advice",
+    [
+        ("sudo: a password is required", "add --same-sudo-password"),
+        ("app is not in the sudoers file.", "give it the right to become root"),
+        ("sudo: 1 incorrect password attempt", "give it the right to become root"),
+        ("sh: 1: awk: not found", "awk: not found"),
+    ],
+)
+def test_a_host_that_cannot_be_read(
+    stack: ExitStack, monkeypatch: pytest.MonkeyPatch, said: str, advice: str
+) -> None:
+    state = hosts(stack, *NAMES)
+    forget(state.inventory.get_host("app-2"))
+    monkeypatch.setattr("roles.observed.probe.SCRIPT", f"echo '{said}' >&2; exit 1".encode())
+    problems = refusal((Quiet(),))
+    assert problems[0].startswith("app-2: probe: ")
+    assert advice in " ".join(problems)
 
 
 def test_what_hosts_are_asked() -> None:
