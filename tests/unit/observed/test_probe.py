@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 
 import pytest
 from pyinfra.api import State, StringCommand, operation
@@ -38,7 +38,7 @@ def test_an_operation_that_ran_a_command_has_changed_its_host(
     state: State, command: str | None, fresh: bool
 ) -> None:
     @operation()
-    def work() -> Iterator[StringCommand]:
+    def work() -> Generator[StringCommand, None, None]:
         if command:
             yield StringCommand(command)
 
