@@ -20,6 +20,8 @@ from pyinfra.api.arguments import auth_argument_meta, pop_global_arguments
 from pyinfra.connectors.local import LocalConnector
 from pyinfra.connectors.util import make_unix_command_for_host
 
+from roles.observed import sudo
+
 CHUNK_BYTES = 256 * 1024
 MOST_BYTES = 64 * 1024 * 1024
 GRACE_S = 5
@@ -219,27 +221,16 @@ def _drain(read: Callable[[int], bytes], output: _Collected) -> None:
         output.take(chunk)
 
 
-START = b"@@dockyard-stdin\n"
-_SKIP_PREFACE = 'while read -r line; do [ "$line" = @@dockyard-stdin ] && break; done; exec '
-
-
 def _as_configured(state: State, host: Host, line: str) -> tuple[str, bytes]:
-    """Wrap a command line in the host's sudo, su or doas; return it and what stdin starts with.
-
-    A sudo password goes in by stdin, never into the command line, where the host's process list
-    would show it. The marker after it is skipped on the host, whether sudo asked or not.
-    """
+    """Wrap a command line in the host's sudo, su or doas; return it and what stdin starts with."""
     arguments, _ = pop_global_arguments(state, host, {})
     login = {key: arguments[key] for key in auth_argument_meta}  # type: ignore[literal-required]
-    password = login.get("_sudo_password") or host.connector_data.get("prompted_sudo_password")
-    if not (login["_sudo"] and password):
+    password = sudo.password_of(host, login)
+    if password is None:
         command = make_unix_command_for_host(state, host, StringCommand(line), **login)
         return command.get_raw_value(), b""
-    words = ["sudo", "-H", "-S", "-k", "-p", ""]
-    if login["_sudo_user"]:
-        words += ["-u", login["_sudo_user"]]
-    wrapped = shlex.join([*words, "sh", "-c", _SKIP_PREFACE + line])
-    return wrapped, str(password).encode() + b"\n" + START
+    preface = "".join(f"{given}\n" for given in sudo.preface(password))
+    return sudo.command(login, StringCommand(line)).get_raw_value(), preface.encode()
 
 
 def _with_preface(preface: bytes, chunks: Iterable[bytes]) -> Iterator[bytes]:

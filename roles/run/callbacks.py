@@ -9,6 +9,7 @@ from pyinfra.api.exceptions import ConnectError
 from pyinfra.api.state import BaseStateCallback
 
 from roles.observed import forget
+from roles.observed.sudo import hide_password
 from roles.run.conductor import exit_if_interrupted
 
 _CONNECT_ERROR = "dockyard_connect_error"
@@ -20,6 +21,10 @@ class Callbacks(BaseStateCallback):
     def host_connect_error(state: State, host: Host, error: ConnectError) -> None:
         """Keep the error: the survey shows it beside all others."""
         host.connector_data[_CONNECT_ERROR] = str(error)
+
+    @staticmethod
+    def host_connect(state: State, host: Host) -> None:
+        hide_password(host)
 
     @staticmethod
     def operation_start(state: State, op_hash: str) -> None:

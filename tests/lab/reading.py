@@ -6,19 +6,20 @@ import json
 import os
 import socket
 import stat
+import threading
 import time
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from kazoo.client import KazooClient
 
-from tests.lab import LabHost
+from tests.lab import LabHost, cgroups
 
 T = TypeVar("T")
 
@@ -87,6 +88,29 @@ def _container(found: dict[str, Any]) -> Container:
 def main_pid(host: LabHost, service: str) -> str:
     """Return a service's main PID as systemd tells it; "0" where it does not run."""
     return host.run(f"systemctl show --property MainPID --value {service}").stdout.strip()
+
+
+@contextmanager
+def processes_seen(hosts: Sequence[LabHost]) -> Iterator[set[str]]:
+    """Collect the command lines and environments of all processes that run on hosts meanwhile."""
+    seen: set[str] = set()
+    ended = threading.Event()
+
+    def look() -> None:
+        while not ended.wait(0.01):
+            for pid in (pid for host in hosts for pid in cgroups.pids(host.machine)):
+                for name in ("cmdline", "environ"):
+                    with suppress(OSError):  # it has ended
+                        text = Path(f"/proc/{pid}/{name}").read_bytes().replace(b"\0", b" ")
+                        seen.add(text.decode(errors="replace"))
+
+    watcher = threading.Thread(target=look, daemon=True)
+    watcher.start()
+    try:
+        yield seen
+    finally:
+        ended.set()
+        watcher.join()
 
 
 def commands_sent(host: LabHost) -> int:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
 from tests.lab import Lab, LabHost
+from tests.lab.conftest import Fleet
 from tests.lab.reading import (
     ENGINES,
     answering,
@@ -29,6 +30,8 @@ SUDO = {"_sudo": True}
 class Ensemble:
     lab: Lab
     checkout: Checkout
+    builder: Listed
+    """A host that runs nothing of this, and has the images."""
     first: Run
 
     @property
@@ -42,17 +45,18 @@ class Ensemble:
     def deploy(self, hosts: list[LabHost | Listed], **data: object) -> Run:
         base = self.lab.base_image("bookworm")
         inventory = self.checkout.inventory(
-            hosts, {**SUDO, **data}, user="deployer", base_image=base
+            [*hosts, self.builder], {**SUDO, **data}, user="deployer", base_image=base
         )
         return self.checkout.run(inventory, "-y")
 
 
 @pytest.fixture(scope="module")
-def ensemble(lab: Lab, checkout: Checkout) -> Iterator[Ensemble]:
-    beside = Lab(f"{lab.name}-ensemble")
+def ensemble(fleet: Fleet) -> Iterator[Ensemble]:
+    beside = Lab(f"{fleet.lab.name}-ensemble")
     beside.up(hosts=1, registry=3, with_docker=True)
-    deployed = Ensemble(beside, checkout, Run(0, "", 0))
-    yield Ensemble(beside, checkout, deployed.deploy(list(beside.hosts)))
+    builder = Listed(fleet.apps[0], name="builder", groups=())
+    deployed = Ensemble(beside, fleet.checkout, builder, Run(0, "", 0))
+    yield replace(deployed, first=deployed.deploy(list(beside.hosts)))
     beside.down()
 
 
