@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -17,7 +18,17 @@ from roles.run.problems import Problem
 Specify = Callable[[Fleet, Member], ContainerSpec]
 Verdict = Literal["keep", "create", "start", "replace"]
 
+_SECRET = re.compile("PASS|SECRET|TOKEN|KEY|CREDENTIAL", re.IGNORECASE)
+"""Variables, by a part of their name, whose values are shown to nobody."""
+
 DIRECTORY_MODE = "750"
+
+
+@dataclass(frozen=True)
+class ContainerChange(Change):
+    """A change of a container, and which of the verdicts it carries out."""
+
+    verdict: Verdict = "keep"
 
 
 @dataclass(frozen=True)
@@ -28,6 +39,9 @@ class Directory:
     owner: str
     """`UID:GID`."""
     mode: str = DIRECTORY_MODE
+
+    def exists(self, member: Member) -> bool:
+        return self.path in member.observed.paths
 
     def difference(self, observed: Observed) -> str | None:
         """Why it is not as it should be; None where it is."""
@@ -69,18 +83,18 @@ def verdict(spec: ContainerSpec, container: Container | None) -> tuple[Verdict, 
     return "keep", "as wanted"
 
 
-def container_change(host: str, spec: ContainerSpec, observed: Observed) -> Change | None:
+def container_change(host: str, spec: ContainerSpec, observed: Observed) -> ContainerChange | None:
     """The change that a container needs; None where it runs as wanted."""
     decided, why = verdict(spec, observed.container(spec.name))
     if decided == "keep":
         return None
-    interrupts = decided == "replace"
-    return Change(host, spec.part, f"{decided} container {spec.name}", why, interrupts)
+    action = f"{decided} container {spec.name}"
+    return ContainerChange(host, spec.part, action, why, decided == "replace", decided)
 
 
 def container_changes(
     fleet: Fleet, role: str, specify: Specify
-) -> list[tuple[Member, ContainerSpec, Change]]:
+) -> list[tuple[Member, ContainerSpec, ContainerChange]]:
     """The hosts whose container of a role differs from what is wanted, in inventory order."""
     specified = [
         (member, specify(fleet, member)) for member in fleet.running(role) if member.in_limit
@@ -109,7 +123,22 @@ def part_problems(fleet: Fleet, role: str, specify: Specify) -> list[Problem]:
     return [
         problem
         for member in fleet.running(role)
-        for problem in container_problems(member.name, specify(fleet, member), member.observed)
+        for problem in (
+            *container_problems(member.name, specify(fleet, member), member.observed),
+            *directory_problems(member, role),
+        )
+    ]
+
+
+def directory_problems(member: Member, role: str) -> list[Problem]:
+    """Something else than a directory stands where the part wants one."""
+    part = member.part(role)
+    wanted = directories(part) if part else []
+    found = [(d.path, member.observed.paths[d.path].kind) for d in wanted if d.exists(member)]
+    return [
+        Problem(member.name, role, f"{path}: expected a directory, found a {kind}; move it away")
+        for path, kind in found
+        if kind != "directory"
     ]
 
 
@@ -126,7 +155,11 @@ def container_problems(host: str, spec: ContainerSpec, observed: Observed) -> li
 
 
 def _differences(spec: ContainerSpec, container: Container) -> Iterator[str]:
-    applied: dict[str, Any] = json.loads(container.labels.get(SPEC_LABEL, "{}"))
+    try:
+        applied: dict[str, Any] = dict(json.loads(container.labels.get(SPEC_LABEL, "{}")))
+    except (ValueError, TypeError):
+        yield f"its label {SPEC_LABEL} can't be read"
+        return
     wanted = spec.applied
     for key in sorted(wanted.keys() | applied.keys()):
         if key != "environment" and wanted.get(key) != applied.get(key):
@@ -141,10 +174,13 @@ def _environment_differences(
     found = dict(line.split("=", 1) for line in lines)
     for name in sorted({*spec.environment, *applied}):
         wanted = spec.environment.get(name)
-        if wanted is None:
-            yield f"environment {name} {found.get(name)} -> not set"
-        elif found.get(name) != wanted:
-            yield f"environment {name} {found.get(name, 'not set')} -> {wanted}"
+        if found.get(name) == wanted:
+            continue
+        if _SECRET.search(name):
+            yield f"environment {name} differs"
+        else:
+            before, after = found.get(name, "not set"), wanted or "not set"
+            yield f"environment {name} {before} -> {after}"
 
 
 def _shown(value: Any) -> str:

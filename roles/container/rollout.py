@@ -10,10 +10,9 @@ from pyinfra.api import FunctionCommand, Host, State
 from pyinfra.api.command import PyinfraCommand
 
 from roles.container import commands
-from roles.container.plan import Specify, container_changes
+from roles.container.plan import ContainerChange, Specify, container_changes
 from roles.container.spec import ContainerSpec
 from roles.observed import channel
-from roles.run.changes import Change
 from roles.run.conductor import Treatment, conduct
 from roles.run.current import current_fleet
 from roles.run.fleet import Fleet, Member
@@ -52,7 +51,12 @@ class Rollout:
         return conduct(state, treatments)
 
     def _treatment(
-        self, state: State, fleet: Fleet, member: Member, spec: ContainerSpec, change: Change
+        self,
+        state: State,
+        fleet: Fleet,
+        member: Member,
+        spec: ContainerSpec,
+        change: ContainerChange,
     ) -> Treatment:
         host = state.inventory.get_host(member.name)
 
@@ -77,13 +81,13 @@ class Rollout:
         )
 
 
-def converge(state: State, host: Host, spec: ContainerSpec, change: Change) -> None:
+def converge(state: State, host: Host, spec: ContainerSpec, change: ContainerChange) -> None:
     """Create, start or replace the container, as its change says."""
     host.log(change.action)
-    if change.action.startswith("start "):
+    if change.verdict == "start":
         channel.run(state, host, commands.start(spec.name), timeout_s=DOCKER_S)
         return
-    if change.interrupts:
+    if change.verdict == "replace":
         stop = commands.stop(spec.name, spec.stop_timeout_s)
         channel.run(state, host, stop, timeout_s=spec.stop_timeout_s + DOCKER_S)
         channel.run(state, host, commands.remove(spec.name), timeout_s=DOCKER_S)

@@ -15,6 +15,9 @@ DISTRO_PACKAGES = {
 }
 """The packages of an engine, by distribution and release. Debian 13 packs the client apart."""
 
+OTHER_ENGINES = ("docker-ce", "docker-engine", "docker-ee")
+"""Engines from other sources than the distribution."""
+
 
 def packages(observed: Observed) -> tuple[str, ...]:
     """The packages that this host's engine consists of; none where it is not supported."""
@@ -70,6 +73,13 @@ def _problems(member: Member) -> Iterator[Problem]:
             member.name,
             "docker_engine.source",
             f"'distro' knows the packages of {known}; found {observed.os_id} {observed.os_version}",
+        )
+    foreign = [name for name in OTHER_ENGINES if name in observed.packages]
+    if foreign:
+        yield Problem(
+            member.name,
+            "docker_engine.source",
+            f"{', '.join(foreign)} is installed, which 'distro' would replace; remove it first",
         )
     if observed.docker_hangs:
         yield Problem(

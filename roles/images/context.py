@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
+import os
 import tarfile
 from functools import cache
 from pathlib import Path
@@ -16,13 +18,27 @@ IGNORED = {"__pycache__", ".git", ".pytest_cache", ".mypy_cache", ".ruff_cache"}
 def tag(source: ImageSource, base_image: str) -> str:
     """Return `name:HASH`, where the hash covers the context's files and the base image's name.
 
-    Times and owners of files don't count; whether a file is executable does.
+    Times and owners of files don't count; whether a file is executable does. A context that can't
+    be read, which `unusable` tells, has that word for a hash.
     """
-    return f"{source.name}:{_content_hash(source.context, base_image)}"
+    try:
+        return f"{source.name}:{_content_hash(source.context, base_image)}"
+    except OSError:
+        return f"{source.name}:unusable"
 
 
-def has_dockerfile(source: ImageSource) -> bool:
-    return (Path(source.context) / "Dockerfile").is_file()
+def unusable(source: ImageSource) -> str | None:
+    """Why nothing can be built from the context; None where it is as it should be."""
+    context = Path(source.context)
+    if not context.is_dir():
+        return "does not exist; expected a folder with a Dockerfile"
+    if not (context / "Dockerfile").is_file():
+        return "has no Dockerfile; expected a folder with a Dockerfile"
+    try:
+        _content_hash(source.context, "")
+    except OSError as error:
+        return f"can't be read: {error.strerror}: {error.filename}"
+    return None
 
 
 def archive(source: ImageSource) -> bytes:
@@ -59,6 +75,8 @@ def _files(context: str) -> list[tuple[str, Path]]:
         for path in waiting.pop().iterdir():
             if path.name in IGNORED:
                 continue
+            if path.is_symlink() and path.resolve() in path.absolute().parents:
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
             if path.is_dir():
                 waiting.append(path)
             else:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from roles.images.context import has_dockerfile, tag
+from roles.images.context import tag, unusable
 from roles.images.spec import ImageSource
 from roles.run.changes import Change
 from roles.run.fleet import Fleet, Member
@@ -44,10 +44,9 @@ def check(fleet: Fleet) -> list[Problem]:
     problems = []
     for member in fleet:
         for role, part in member.parts.items():
-            if not has_dockerfile(part.image):
-                where = Path(part.image.context)
-                found = "has no Dockerfile" if where.is_dir() else "does not exist"
-                text = f"the build context '{where}' {found}; expected a folder with a Dockerfile"
+            why = unusable(part.image)
+            if why:
+                text = f"the build context '{part.image.context}' {why}"
                 problems.append(Problem(member.name, f"{role}.image.context", text))
         for name, archive in member.wanted.images.base_archives.items():
             if not Path(archive).is_file():
@@ -88,16 +87,17 @@ def transfers(fleet: Fleet) -> list[Transfer]:
     built = {build.tag: build.builder for build in builds(fleet)}
     found: list[Transfer] = []
     for member in fleet:
-        by_sender: dict[str, list[Change]] = {}
+        by_sender: dict[str, dict[str, Change]] = {}
         for image, _ in _wanted(member) if member.in_limit else ():
             sender = built.get(image) or _first_owner(fleet, image)
             why = _difference(fleet, member, sender, image)
             if why:
                 change = Change(member.name, "images", f"receive {image} from {sender}", why)
-                by_sender.setdefault(sender, []).append(change)
-        for sender, changes in by_sender.items():
-            tags = tuple(change.action.split()[1] for change in changes)
-            found.append(Transfer(tags, sender, member.name, tuple(changes)))
+                by_sender.setdefault(sender, {})[image] = change
+        found += [
+            Transfer(tuple(changes), sender, member.name, tuple(changes.values()))
+            for sender, changes in by_sender.items()
+        ]
     return found
 
 

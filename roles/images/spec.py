@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
 from roles.run.model import Data, Seconds, Word
@@ -10,7 +12,7 @@ from roles.run.model import Data, Seconds, Word
 class ImageSource(Data):
     """An image that is built from a context; its tag is the hash of the context's content."""
 
-    name: Word
+    name: Annotated[str, Field(pattern=r"^[a-z0-9]+([._/-][a-z0-9]+)*$")]
     context: str
     """A folder with a Dockerfile, relative to the directory that pyinfra is started in."""
 

@@ -13,6 +13,10 @@ HUNG_EXIT_CODES = ("124", "137")
 """What coreutils' `timeout` exits with when it had to end, or to kill, its command."""
 
 
+SPECIAL_ROUTES = ("anycast", "blackhole", "broadcast", "local", "multicast", "prohibit")
+"""Kinds of routes, as `ip route` names them before the target, that lead to no other host."""
+
+
 class ProbeError(Exception):
     """The probe's output can't be used; the text says why."""
 
@@ -98,9 +102,9 @@ def _addresses(lines: list[str]) -> Iterator[Address]:
 def _routes(lines: list[str]) -> Iterator[Route]:
     for line in lines:
         words = line.split()
-        if "dev" not in words:
+        if "dev" not in words or words[0] in SPECIAL_ROUTES:
             continue
-        after = dict(pairwise(words))
+        after = dict(reversed(list(pairwise(words))))  # of several next hops the first
         source = after.get("src")
         yield Route(
             to=IPv4Network("0.0.0.0/0" if words[0] == "default" else words[0], strict=False),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from roles.container.plan import container_problems, part_changes
+from roles.container.plan import container_problems, directory_problems, part_changes
 from roles.container.spec import ContainerSpec, resolve
 from roles.images.plan import image_of
 from roles.registry.spec import RegistryServer
@@ -13,6 +13,7 @@ from roles.run.fleet import Fleet, Member
 from roles.run.problems import Problem
 
 ROLE = "registry"
+SERVER_IDS = range(1, 256)
 MYID, INITIALIZE, HISTORY = "myid", "initialize", "version-2"
 
 
@@ -33,7 +34,7 @@ def history_path(member: Member) -> str:
 def recorded_id(member: Member) -> int | None:
     """The ID that stands in the host's data directory."""
     line = member.observed.first_lines.get(myid_path(member), "")
-    return int(line) if line.isdecimal() else None
+    return int(line) if line.isdecimal() and int(line) in SERVER_IDS else None
 
 
 def server_ids(fleet: Fleet) -> dict[str, int]:
@@ -43,7 +44,7 @@ def server_ids(fleet: Fleet) -> dict[str, int]:
     So neither the inventory's order nor a new server changes an ID that is in use.
     """
     ids = {m.name: recorded for m in fleet.registry_servers if (recorded := recorded_id(m))}
-    free = (number for number in range(1, 256) if number not in set(ids.values()))
+    free = (number for number in SERVER_IDS if number not in set(ids.values()))
     for member in fleet.registry_servers:
         if member.name not in ids:
             ids[member.name] = next(free)
@@ -109,7 +110,12 @@ def _is_partial(fleet: Fleet) -> bool:
 
 def _problems(fleet: Fleet, member: Member) -> Iterator[Problem]:
     yield from container_problems(member.name, container(fleet, member), member.observed)
+    yield from directory_problems(member, ROLE)
     own = recorded_id(member)
+    line = member.observed.first_lines.get(myid_path(member))
+    if line is not None and own is None:
+        text = f"{myid_path(member)} holds '{line:.40}', expected a number from 1 to 255"
+        yield Problem(member.name, "registry.server.data", f"{text}; find out whose data this is")
     twins = [m.name for m in fleet.registry_servers if m != member and recorded_id(m) == own]
     if own and twins:
         text = f"{myid_path(member)} holds {own}, and so does that of {', '.join(twins)}"

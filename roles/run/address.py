@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from ipaddress import IPv4Address
 
 from roles.observed import Observed, Route
 
-PRIVATE_INTERFACES = ("lo", "docker", "br-", "veth", "virbr", "cni")
-"""Interfaces, by the start of their name, whose addresses no other host can reach."""
+_PRIVATE = re.compile(r"lo|docker.*|br-[0-9a-f]{12}|veth.*|virbr\d+|cni\d+")
+"""Interfaces whose addresses no other host can reach; Docker's bridges are `br-` and 12 digits."""
 
 
 class NoAddress(Exception):
@@ -26,8 +27,14 @@ def export_address(observed: Observed, wanted: str, towards: Iterable[IPv4Addres
         NoAddress: `wanted` is on no interface of the host, or no route says.
     """
     if wanted != "auto":
-        if any(str(address.ip) == wanted for address in observed.addresses):
+        own = [a.interface for a in observed.addresses if str(a.ip) == wanted]
+        if any(not is_private(interface) for interface in own):
             return IPv4Address(wanted)
+        if own:
+            raise NoAddress(
+                f"{wanted} is on {own[0]}, which no other host can reach; "
+                f"name another ({_listed(observed)}), or 'auto'"
+            )
         raise NoAddress(
             f"{wanted} is on no interface of this host ({_listed(observed)}); "
             "name one of them, or 'auto'"
@@ -45,7 +52,7 @@ def export_address(observed: Observed, wanted: str, towards: Iterable[IPv4Addres
 
 
 def is_private(interface: str) -> bool:
-    return interface.startswith(PRIVATE_INTERFACES)
+    return bool(_PRIVATE.fullmatch(interface))
 
 
 def _is_own(observed: Observed, target: IPv4Address) -> bool:

@@ -42,6 +42,8 @@ def current_fleet(state: State) -> Fleet:
     for host, result in observed.items():
         if not isinstance(result, Observed):
             raise result
+        if result.docker_hangs:
+            raise RemoteError(f"{host.name}: the Docker engine does not answer any more")
         read[host.name] = result
     fleet = replace(
         fleet,

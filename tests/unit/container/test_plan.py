@@ -249,3 +249,27 @@ def test_foreign_containers_are_told_of_every_host() -> None:
         found = look_again(found, name, containers=(foreign("engine"),))
     problems = part_problems(found, "soa_engine", engine_container)
     assert [problem.host for problem in problems] == ["app-1", "app-2"]
+
+
+def test_a_value_that_may_be_secret_is_shown_to_nobody() -> None:
+    before = {"DB_PASSWORD": "old", "ACCESS_TOKEN": "gone"}
+    spec = replace(SPEC, environment={"DB_PASSWORD": "new"})
+    _, why = verdict(spec, running(replace(SPEC, environment=before)))
+    assert why == "environment ACCESS_TOKEN differs; environment DB_PASSWORD differs"
+
+
+def test_a_record_that_can_not_be_read_is_made_anew() -> None:
+    container = running(SPEC)
+    assert container.inspect
+    container.inspect["Config"]["Labels"]["dockyard.spec"] = "{"
+    assert verdict(SPEC, container) == ("replace", "its label dockyard.spec can't be read")
+
+
+def test_a_file_where_a_directory_is_wanted_forbids_the_run() -> None:
+    logs = "/apps/logs/engine"
+    found = look_again(
+        fleet("app-1", "registry-1"), "app-1", paths={logs: Path("regular file", "0:0", "644")}
+    )
+    assert [str(p) for p in part_problems(found, "soa_engine", engine_container)] == [
+        f"app-1: soa_engine: {logs}: expected a directory, found a regular file; move it away"
+    ]

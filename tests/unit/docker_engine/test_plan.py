@@ -111,3 +111,10 @@ def test_an_engine_that_is_stopped_is_started_not_refused() -> None:
     )
     assert told(stopped) == []
     assert len(planned(stopped)) == 1
+
+
+def test_an_engine_of_another_source_is_not_replaced_behind_its_owners_back() -> None:
+    assert told(bare(packages={"docker-ce": "5:26.1.4-1"})) == [
+        "app-1: docker_engine.source: docker-ce is installed, which 'distro' would replace; "
+        "remove it first"
+    ]

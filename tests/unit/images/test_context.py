@@ -10,7 +10,7 @@ from pathlib import Path as File
 import pytest
 
 from roles.images import context
-from roles.images.context import archive, has_dockerfile, tag
+from roles.images.context import archive, tag, unusable
 from roles.images.spec import ImageSource
 
 BASE = "debian:bookworm-slim"
@@ -201,8 +201,20 @@ def test_the_archive_holds_files_alone_and_what_is_linked(folder: File) -> None:
         assert content.read() == b"COMMON = 1\n"
 
 
-def test_a_context_needs_a_dockerfile(folder: File) -> None:
-    assert has_dockerfile(source(folder))
-    assert not has_dockerfile(source(folder / "bin"))
-    assert not has_dockerfile(source(folder / "absent"))
-    assert not has_dockerfile(source(folder / "Dockerfile"))
+def test_a_context_is_a_folder_with_a_dockerfile(folder: File) -> None:
+    needs = "expected a folder with a Dockerfile"
+    no_folder = f"does not exist; {needs}"
+    assert unusable(source(folder)) is None
+    assert unusable(source(folder / "bin")) == f"has no Dockerfile; {needs}"
+    assert unusable(source(folder / "absent")) == no_folder
+    assert unusable(source(folder / "Dockerfile")) == no_folder
+
+
+def test_a_link_that_leads_nowhere_or_round_is_told(folder: File) -> None:
+    (folder / "nowhere").symlink_to(folder / "absent")
+    assert "can't be read: No such file" in str(unusable(source(folder)))
+    (folder / "nowhere").unlink()
+    context._content_hash.cache_clear()
+    (folder / "round").symlink_to(folder, target_is_directory=True)
+    assert "can't be read: Too many levels" in str(unusable(source(folder)))
+    assert tag(source(folder), BASE) == "engine:unusable"

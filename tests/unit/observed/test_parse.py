@@ -214,10 +214,26 @@ def test_garbage_is_refused_as_such(output: bytes) -> None:
             "default via 10.0.0.1 dev ppp0 metric 4294967295 onlink",
             Route(IPv4Network("0.0.0.0/0"), "ppp0", None, 4294967295),
         ),
+        (
+            "default proto static \\ nexthop via 10.0.0.1 dev eth0 weight 1 "
+            "\\ nexthop via 10.1.0.1 dev eth1 weight 1",
+            Route(IPv4Network("0.0.0.0/0"), "eth0", None, 0),
+        ),
         ("blackhole 10.9.0.0/16", None),
+        ("multicast 224.0.0.0/4 dev eth0", None),
         ("unreachable 10.9.0.0/16 metric 5", None),
     ],
-    ids=["dhcp", "via", "host", "bridge", "onlink", "blackhole", "unreachable"],
+    ids=[
+        "dhcp",
+        "via",
+        "host",
+        "bridge",
+        "onlink",
+        "two hops",
+        "blackhole",
+        "multicast",
+        "unreachable",
+    ],
 )
 def test_a_route(line: str, route: Route | None) -> None:
     assert parse(probed(routes=line)).routes == ((route,) if route else ())

@@ -273,3 +273,9 @@ def test_a_server_that_is_stopped_is_started() -> None:
     assert [str(c) for c in plan(stopped)] == [
         "registry-1: registry: start container zookeeper: stopped"
     ]
+
+
+@pytest.mark.parametrize("line", ["0", "256", "", "one"])
+def test_a_myid_that_is_no_server_id_is_not_overwritten(line: str) -> None:
+    (problem,) = told(fleet(recorded("registry-1", line), "app-1"))
+    assert problem.startswith(f"registry-1: registry.server.data: {MYID} holds '{line}', expected")

@@ -50,11 +50,14 @@ TWO_NETWORKS = host(
 )
 DOCKER = host(
     addresses(
-        "docker0 172.17.0.1/16", "br-0a1b 172.18.0.1/16", "veth1 172.19.0.1/16", "eth0 10.0.0.5/24"
+        "docker0 172.17.0.1/16",
+        "br-0a1b2c3d4e5f 172.18.0.1/16",
+        "veth1 172.19.0.1/16",
+        "eth0 10.0.0.5/24",
     ),
     routes(
         "172.17.0.0/16 docker0 src 172.17.0.1",
-        "172.18.0.0/16 br-0a1b src 172.18.0.1",
+        "172.18.0.0/16 br-0a1b2c3d4e5f src 172.18.0.1",
         "172.19.0.0/16 veth1",
         "default eth0",
     ),
@@ -179,6 +182,7 @@ def test_a_host_whose_address_cannot_be_told(observed: Observed, listed: str) ->
         ("docker0", True),
         ("docker_gwbridge", True),
         ("br-0a1b2c3d4e5f", True),
+        ("br-lan", False),
         ("veth12", True),
         ("virbr0", True),
         ("cni0", True),
@@ -193,3 +197,9 @@ def test_a_host_whose_address_cannot_be_told(observed: Observed, listed: str) ->
 )
 def test_interfaces_that_no_other_host_reaches(interface: str, private: bool) -> None:
     assert is_private(interface) is private
+
+
+def test_an_address_of_a_bridge_is_not_taken_at_its_word() -> None:
+    found = bare(addresses=addresses("docker0 172.17.0.1/16", "eth0 10.0.0.5/24"))
+    with pytest.raises(NoAddress, match=r"172\.17\.0\.1 is on docker0, which no other"):
+        export_address(found, "172.17.0.1", ())
