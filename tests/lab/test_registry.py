@@ -30,8 +30,8 @@ SUDO = {"_sudo": True}
 class Ensemble:
     lab: Lab
     checkout: Checkout
-    builder: Listed
-    """A host that runs nothing of this, and has the images."""
+    owners: list[Listed]
+    """Hosts that run nothing of this, and have the images."""
     first: Run
 
     @property
@@ -45,7 +45,7 @@ class Ensemble:
     def deploy(self, hosts: list[LabHost | Listed], **data: object) -> Run:
         base = self.lab.base_image("bookworm")
         inventory = self.checkout.inventory(
-            [*hosts, self.builder], {**SUDO, **data}, user="deployer", base_image=base
+            [*hosts, *self.owners], {**SUDO, **data}, user="deployer", base_image=base
         )
         return self.checkout.run(inventory, "-y")
 
@@ -54,8 +54,9 @@ class Ensemble:
 def ensemble(fleet: Fleet) -> Iterator[Ensemble]:
     beside = Lab(f"{fleet.lab.name}-ensemble")
     beside.up(hosts=1, registry=3, with_docker=True)
-    builder = Listed(fleet.apps[0], name="builder", groups=())
-    deployed = Ensemble(beside, fleet.checkout, builder, Run(0, "", 0))
+    fleet_hosts = (fleet.apps[0], fleet.registry)
+    owners = [Listed(host, name=f"fleet-{host.name}", groups=()) for host in fleet_hosts]
+    deployed = Ensemble(beside, fleet.checkout, owners, Run(0, "", 0))
     yield replace(deployed, first=deployed.deploy(list(beside.hosts)))
     beside.down()
 
