@@ -42,7 +42,8 @@ constraints:  ## Pin the newest versions that pyproject.toml allows, with their 
 	  --no-emit-index-url --python-version 3.11 --upgrade --quiet --output-file constraints.txt
 
 clean:  ## Take away the labs and everything that was made here
-	if [ -x $(PYTHON) ]; then $(PYTHON) -m tests.lab down --all; fi
+	if [ -e "$${DOCKYARD_LAB_DIR:-/var/lib/dockyard-lab}" ]; then \
+	  $(MAKE) .venv/ready && $(PYTHON) -m tests.lab down --all; fi
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 

@@ -5,6 +5,8 @@ soa_engine = {
     "image": {"name": "sayhello-service-engine", "context": "files/sayhello-service-engine"},
     # What is published on the host's address, and registered.
     "port": 1080,
+    # What the image listens on behind it.
+    "container_port": 1080,
     # "UID:GID" that runs in the container and owns its directories. Remove it for images that
     # start as root.
     "user": "10080:10080",
@@ -14,8 +16,10 @@ soa_engine = {
     },
     "memory_mb": 256,
     "pids": 256,
-    # More variables for the service, by name.
-    "environment": {},
+    # More variables for the service, by name. These two are this image's own limits: how long a
+    # drain lasts that nobody ends (above drain.timeout_s), and how long it may take to end after
+    # SIGTERM (below stop_timeout_s).
+    "environment": {"DRAIN_LEASE_S": "90", "STOP_GRACE_S": "25"},
     # Where the engine's node ADDRESS:PORT stands in the registry. Remove it for an image that
     # registers elsewhere; what it registered is then not provable.
     "registration": "/osp/services/sayhello/engines",

@@ -33,6 +33,17 @@ class HostList(Data):
     hosts: dict[Word, HostEntry]
 
 
+class _UniqueKeys(yaml.SafeLoader):
+    """Refuses a key that stands twice, where YAML would silently take the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=deep) for key, _ in node.value]
+        twice = {str(key) for key in keys if keys.count(key) > 1}
+        if twice:
+            raise yaml.YAMLError(f"{', '.join(sorted(twice))} is listed twice,{node.start_mark}")
+        return super().construct_mapping(node, deep)
+
+
 def read(path: str) -> dict[str, Hosts]:
     """Return each group's hosts with their data, in the file's order.
 
@@ -41,7 +52,7 @@ def read(path: str) -> dict[str, Hosts]:
             the text names file, host and key.
     """
     try:
-        listed = HostList.model_validate(yaml.safe_load(Path(path).read_text()))
+        listed = HostList.model_validate(yaml.load(Path(path).read_text(), _UniqueKeys))
     except OSError as error:
         raise InventoryError(f"{path}: {error.strerror}") from error
     except yaml.YAMLError as error:

@@ -12,9 +12,8 @@ sdk = _groups["sdk"]
 prod = (
     list(dict.fromkeys(name for hosts in _groups.values() for name, _ in hosts)),
     {
-        # Who logs in. A user other than root needs sudo: set "_sudo" to True.
+        # Who logs in. A user other than root needs sudo: add "_sudo": True, or --sudo when you run.
         "ssh_user": "root",
-        "_sudo": False,
         # The keys of all hosts, one `ssh-keyscan` line each that somebody has compared. An unknown
         # or changed key ends the connection before anything is sent.
         "ssh_known_hosts_file": "inventories/known_hosts",

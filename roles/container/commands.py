@@ -9,6 +9,7 @@ def run(spec: ContainerSpec) -> list[str]:
     """Create and start; the variables come by stdin, never in a process list."""
     command = ["docker", "run", "--detach", "--name", spec.name, "--env-file", "/dev/stdin"]
     command += ["--label", f"{PART_LABEL}={spec.part}", "--label", f"{SPEC_LABEL}={spec.label}"]
+    command += ["--log-driver", "json-file", "--log-opt", "max-size=10m", "--log-opt", "max-file=3"]
     command += ["--network", spec.network, "--restart", spec.restart]
     command += ["--stop-timeout", str(spec.stop_timeout_s)]
     command += [word for port in spec.publish for word in ("--publish", port)]

@@ -59,6 +59,6 @@ class PartSpec(Data):
         return [self.logs]
 
     @property
-    def ports(self) -> list[int]:
-        """Every TCP port of the host that the part takes."""
+    def ports(self) -> list[tuple[int, int]]:
+        """Every TCP port of the host that the part takes, and the container's that is behind it."""
         return []

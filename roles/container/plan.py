@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -17,9 +16,6 @@ from roles.run.problems import Problem
 
 Specify = Callable[[Fleet, Member], ContainerSpec]
 Verdict = Literal["keep", "create", "start", "replace"]
-
-_SECRET = re.compile("PASS|SECRET|TOKEN|KEY|CREDENTIAL", re.IGNORECASE)
-"""Variables, by a part of their name, whose values are shown to nobody."""
 
 DIRECTORY_MODE = "750"
 
@@ -50,7 +46,7 @@ class Directory:
             return "absent"
         if found.owner != self.owner:
             return f"owner {found.owner} -> {self.owner}"
-        if found.mode != self.mode:
+        if found.mode[-3:] != self.mode:  # before them setgid, which a parent hands down
             return f"mode {found.mode} -> {self.mode}"
         return None
 
@@ -144,6 +140,13 @@ def directory_problems(member: Member, role: str) -> list[Problem]:
 
 def container_problems(host: str, spec: ContainerSpec, observed: Observed) -> list[Problem]:
     """A container that has our name but not our label is an error, not a victim."""
+    namesakes = [c.name for c in observed.containers if c.labels.get(PART_LABEL) == spec.part]
+    if namesakes and spec.name not in namesakes:
+        text = (
+            f"the container is to be '{spec.name}', but runs as '{namesakes[0]}'; "
+            f"`docker rename {namesakes[0]} {spec.name}` there stops nothing, or name that one here"
+        )
+        return [Problem(host, f"{spec.part}.container", text)]
     found = observed.container(spec.name)
     if found is None or found.labels.get(PART_LABEL) == spec.part:
         return []
@@ -170,17 +173,17 @@ def _differences(spec: ContainerSpec, container: Container) -> Iterator[str]:
 def _environment_differences(
     spec: ContainerSpec, container: Container, applied: list[str]
 ) -> Iterator[str]:
-    lines = (container.inspect or {}).get("Config", {}).get("Env") or []
-    found = dict(line.split("=", 1) for line in lines)
+    found = container.environment
     for name in sorted({*spec.environment, *applied}):
-        wanted = spec.environment.get(name)
-        if found.get(name) == wanted:
+        before, wanted = found.get(name), spec.environment.get(name)
+        if before == wanted:
             continue
-        if _SECRET.search(name):
-            yield f"environment {name} differs"
+        if before is None or wanted is None:
+            yield f"environment {name} {'removed' if wanted is None else 'added'}"
+        elif name in spec.told:
+            yield f"environment {name} {before} -> {wanted}"
         else:
-            before, after = found.get(name, "not set"), wanted or "not set"
-            yield f"environment {name} {before} -> {after}"
+            yield f"environment {name} changed"
 
 
 def _shown(value: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
+import gevent
 from pyinfra import logger
 from pyinfra.api import FunctionCommand, Host, State
 from pyinfra.api.command import PyinfraCommand
@@ -13,12 +14,13 @@ from roles.container import commands
 from roles.container.plan import ContainerChange, Specify, container_changes
 from roles.container.spec import ContainerSpec
 from roles.observed import channel
-from roles.run.conductor import Treatment, conduct
+from roles.run.conductor import FAILURES, NotProven, Treatment, conduct
 from roles.run.current import current_fleet
 from roles.run.fleet import Fleet, Member
 
 DOCKER_S = 60
 """How long Docker may take for a command that is quick by nature."""
+STEADY_S = 3
 
 Step = Callable[[State, Fleet, Member], None]
 
@@ -36,6 +38,8 @@ class Rollout:
     prove: Step = _nothing
     drain: Step = _nothing
     undrain: Step = _nothing
+    ready: Step = _nothing
+    """What must hold on the hosts that stay as they are, before another host is interrupted."""
 
     def commands(self, state: State) -> Generator[PyinfraCommand, None, None]:
         """What the part's operation yields; to be called with `_run_once`."""
@@ -44,11 +48,28 @@ class Rollout:
 
     def _conduct(self, state: State, host: Host) -> bool:
         fleet = current_fleet(state)
+        changes = container_changes(fleet, self.role, self.specify)
         treatments = [
-            self._treatment(state, fleet, member, spec, change)
-            for member, spec, change in container_changes(fleet, self.role, self.specify)
+            self._treatment(state, fleet, member, spec, change) for member, spec, change in changes
         ]
+        if any(change.interrupts for _, _, change in changes):
+            changed = {member.name for member, _, _ in changes}
+            if not self._others_are_ready(state, fleet, changed):
+                return False
         return conduct(state, treatments)
+
+    def _others_are_ready(self, state: State, fleet: Fleet, changed: set[str]) -> bool:
+        """A rollout that stopped at a host must not go on past it when it is run again."""
+        for member in fleet.running(self.role):
+            if member.name in changed:
+                continue
+            try:
+                self.ready(state, fleet, member)
+            except FAILURES as error:
+                text = f"{self.role} is as wanted but not ready, so no other host is interrupted"
+                logger.error(f"{member.name}: {text}: {error}")
+                return False
+        return True
 
     def _treatment(
         self,
@@ -64,6 +85,10 @@ class Rollout:
             if change.interrupts:
                 self.drain(state, fleet, member)
 
+        def undrain() -> None:
+            if change.interrupts:
+                self.undrain(state, fleet, member)
+
         def prove() -> None:
             try:
                 self.prove(state, fleet, member)
@@ -77,7 +102,7 @@ class Rollout:
             drain=drain,
             apply=lambda: converge(state, host, spec, change),
             prove=prove,
-            undrain=lambda: self.undrain(state, fleet, member),
+            undrain=undrain,
         )
 
 
@@ -104,3 +129,17 @@ def show_logs(state: State, host: Host, name: str) -> None:
         return
     for line in logs.last_lines.splitlines():
         host.log(f"{name}: {line}", log_func=logger.error)
+
+
+def prove_steady(state: State, host: Host, name: str) -> None:
+    """See that a container stays up, where nothing finer can be proven of it.
+
+    Raises:
+        NotProven: it ended, or was started again, within 3 s.
+    """
+    look = ["docker", "inspect", "--format", "{{.State.Running}} {{.State.StartedAt}}", name]
+    before = channel.run(state, host, look, timeout_s=DOCKER_S).text
+    gevent.sleep(STEADY_S)
+    after = channel.run(state, host, look, timeout_s=DOCKER_S).text
+    if before != after or not after.startswith("true"):
+        raise NotProven(f"container {name} does not stay up")

@@ -29,6 +29,8 @@ class ContainerSpec:
     memory_mb: int | None
     pids: int | None
     stop_timeout_s: int
+    told: frozenset[str] = frozenset()
+    """The variables that Dockyard sets itself: their values may be shown, others may be secret."""
 
     @property
     def applied(self) -> dict[str, Any]:
@@ -64,8 +66,11 @@ def resolve(
         name=part.container,
         image=image,
         environment={**environment, **part.environment},
+        told=frozenset(environment),
         network=part.network,
-        publish=tuple(f"{address}:{port}:{port}" for port in part.ports) if on_bridge else (),
+        publish=tuple(f"{address}:{port}:{inside}" for port, inside in part.ports)
+        if on_bridge
+        else (),
         volumes=tuple(f"{mount.host}:{mount.container}" for mount in part.mounts),
         user=part.user,
         restart=part.restart,

@@ -13,6 +13,9 @@ from roles.docker_engine.plan import package_change, packages, service_change
 from roles.run.current import current_fleet
 from roles.run.report import done
 
+LOCK_S = 300
+"""How long to wait for another installation, such as a new host's own first updates."""
+
 
 @operation()
 def engine_packages() -> Generator[PyinfraCommand, None, None]:
@@ -21,7 +24,10 @@ def engine_packages() -> Generator[PyinfraCommand, None, None]:
     change = package_change(member)
     if change:
         yield from apt.packages._inner(
-            packages=list(packages(member.observed)), update=True, no_recommends=True
+            packages=list(packages(member.observed)),
+            update=True,
+            no_recommends=True,
+            extra_install_args=f"-o DPkg::Lock::Timeout={LOCK_S}",
         )
         yield from _service_up(member.wanted.docker_engine.start_timeout_s)
         done(state, change)

@@ -27,6 +27,12 @@ def tag(source: ImageSource, base_image: str) -> str:
         return f"{source.name}:unusable"
 
 
+def tag_now(source: ImageSource, base_image: str) -> str:
+    """Return what `tag` returns, but of the files as they are now: `tag` remembers."""
+    _content_hash.cache_clear()
+    return tag(source, base_image)
+
+
 def unusable(source: ImageSource) -> str | None:
     """Why nothing can be built from the context; None where it is as it should be."""
     context = Path(source.context)

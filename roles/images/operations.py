@@ -10,7 +10,7 @@ from pyinfra import logger, state
 from pyinfra.api import FunctionCommand, Host, State, operation
 from pyinfra.api.command import PyinfraCommand
 
-from roles.images.context import archive
+from roles.images.context import archive, tag_now
 from roles.images.plan import Build, Transfer, builds, transfers
 from roles.observed import channel, forget
 from roles.run.conductor import exit_if_interrupted
@@ -47,6 +47,10 @@ def _build(state: State, fleet: Fleet, build: Build) -> None:
     host = state.inventory.get_host(build.builder)
     wanted = fleet[build.builder].wanted.images
     _import_base(state, host, fleet, build)
+    if tag_now(build.source, wanted.base_image) != build.tag:
+        raise channel.RemoteError(
+            f"the build context '{build.source.context}' was edited since the survey; run again"
+        )
     host.log(f"building {build.tag}")
     command = ["docker", "build", "--force-rm", "--tag", build.tag]
     command += ["--build-arg", f"BASE_IMAGE={wanted.base_image}", "-"]

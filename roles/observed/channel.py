@@ -15,8 +15,10 @@ from typing import Any
 import gevent
 from gevent import subprocess
 from gevent.queue import Queue
+from paramiko import SSHException
 from pyinfra.api import Host, State, StringCommand
 from pyinfra.api.arguments import auth_argument_meta, pop_global_arguments
+from pyinfra.api.exceptions import PyinfraError
 from pyinfra.connectors.local import LocalConnector
 from pyinfra.connectors.util import make_unix_command_for_host
 
@@ -24,13 +26,15 @@ from roles.observed import sudo
 
 CHUNK_BYTES = 256 * 1024
 MOST_BYTES = 64 * 1024 * 1024
+ENDED_BY_TIMEOUT = (124, 137)
+"""What coreutils' `timeout` exits with when it had to end, or to kill, its command."""
 GRACE_S = 5
 """What a remote command that ignores SIGTERM is given, before `timeout` kills it."""
 
 Sink = Callable[[bytes], Any]
 
 
-class RemoteError(Exception):
+class RemoteError(PyinfraError):
     """A command on a host failed, was too slow, or printed too much; the text says which."""
 
 
@@ -84,10 +88,10 @@ def run(
             exit_code = execute(host, line, _with_preface(preface, chunks), stdout, stderr)
     except gevent.Timeout:
         raise RemoteError(f"`{shown}` did not end within {timeout_s:g} s") from None
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, SSHException) as error:
         raise RemoteError(f"the connection broke during `{shown}`: {error}") from error
     result = Result(exit_code, bytes(stdout.kept), bytes(stderr.kept))
-    if exit_code == 124:
+    if exit_code in ENDED_BY_TIMEOUT:
         raise RemoteError(f"`{shown}` did not end within {timeout_s:g} s\n{result.last_lines}")
     if check and exit_code != 0:
         raise RemoteError(f"`{shown}` exited with {exit_code}\n{result.last_lines}".rstrip())
@@ -162,6 +166,8 @@ def _run_ssh(
     host: Host, line: str, chunks: Iterable[bytes], stdout: _Collected, stderr: _Collected
 ) -> int:
     transport = host.connector.client.get_transport()  # type: ignore[attr-defined]
+    if transport is None:
+        raise EOFError("it is closed")
     channel = transport.open_session(timeout=20)
     try:
         channel.exec_command(line)

@@ -65,6 +65,12 @@ class Container:
         labels: Mapping[str, str] = (self.inspect or {}).get("Config", {}).get("Labels") or {}
         return labels
 
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """Every variable of a container of ours, the image's own too."""
+        lines = (self.inspect or {}).get("Config", {}).get("Env") or []
+        return dict(line.split("=", 1) for line in lines)
+
 
 @dataclass(frozen=True)
 class Observed:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network
 from itertools import pairwise
 
+from pyinfra.api.exceptions import PyinfraError
+
 from roles.observed.model import Address, Container, Image, Observed, Path, Route, Service
 
 HUNG_EXIT_CODES = ("124", "137")
@@ -17,7 +19,7 @@ SPECIAL_ROUTES = ("anycast", "blackhole", "broadcast", "local", "multicast", "pr
 """Kinds of routes, as `ip route` names them before the target, that lead to no other host."""
 
 
-class ProbeError(Exception):
+class ProbeError(PyinfraError):
     """The probe's output can't be used; the text says why."""
 
 

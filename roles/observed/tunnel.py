@@ -10,11 +10,16 @@ from typing import Any
 
 import gevent
 from gevent.server import StreamServer
+from paramiko import ChannelException
+from pyinfra import logger
 from pyinfra.api import Host
 from pyinfra.connectors.local import LocalConnector
 
 # A refused tunnel is an answer (not up yet), which paramiko would print as an error.
 logging.getLogger("paramiko.transport").setLevel(logging.CRITICAL)
+
+FORBIDDEN = 1
+"""SSH's code for a channel that is administratively prohibited (RFC 4254, 5.1)."""
 
 
 @contextmanager
@@ -28,6 +33,14 @@ def forwarded(host: Host, address: str, port: int) -> Iterator[tuple[str, int]]:
     def carry(near: socket.socket, peer: tuple[str, int]) -> None:
         try:
             far = transport.open_channel("direct-tcpip", (address, port), peer, timeout=10)
+        except ChannelException as refused:
+            near.close()
+            if refused.code == FORBIDDEN:
+                hint = (
+                    "its sshd forbids tunnels, by which proof is asked for: AllowTcpForwarding yes"
+                )
+                host.log(hint, log_func=logger.error)
+            return
         except Exception:  # paramiko raises many kinds; a closed socket tells the caller
             near.close()
             return

@@ -35,15 +35,6 @@ def container(fleet: Fleet, member: Member) -> ContainerSpec:
     return resolve(ROLE, part, image_of(member, ROLE), str(member.address), environment)
 
 
-def running(fleet: Fleet) -> list[Member]:
-    """The hosts whose proxy runs at this moment."""
-    return [
-        member
-        for member in fleet.running(ROLE)
-        if (found := member.observed.container(proxy(member).container)) and found.running
-    ]
-
-
 def check(fleet: Fleet) -> list[Problem]:
     return part_problems(fleet, ROLE, container)
 

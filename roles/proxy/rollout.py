@@ -1,37 +1,44 @@
-"""How a proxy is proven: it lists every running engine as up."""
+"""How a proxy is proven: callers can find it, and it lists every running engine as up."""
 
 from __future__ import annotations
 
 from pyinfra.api import State
 
-from roles.container.rollout import Rollout
-from roles.proxy.plan import ROLE, container, proxy
+from roles.container.rollout import Rollout, prove_steady
+from roles.proxy.plan import ROLE, container, proxy, registered_name
 from roles.proxy.status import listed_engines
+from roles.registry.session import session
 from roles.run.conductor import wait_until
 from roles.run.fleet import Fleet, Member
-from roles.soa_engine.plan import engine, registered_name
+from roles.soa_engine.plan import running_name
 
 
 def prove(state: State, fleet: Fleet, member: Member) -> None:
-    """Wait until the proxy lists every engine of the inventory that runs as up."""
+    """Wait until the proxy is registered and lists every engine that runs as up."""
     host = state.inventory.get_host(member.name)
-    if proxy(member).status is None:
-        host.log("which engines the proxy knows is not provable: it declares no status")
-        return
-    running = [
-        registered_name(other)
-        for other in fleet.running("soa_engine")
-        if (found := other.observed.container(engine(other).container)) and found.running
-    ]
+    part, name = proxy(member), registered_name(member)
+    status, path = part.status, part.registration
+    if status is None and path is None:
+        host.log("what the proxy knows is not provable: it declares no status and no registration")
+        prove_steady(state, host, part.container)
+    if status:
+        engines = [running_name(other) for other in fleet.running("soa_engine")]
 
-    def missing() -> str | None:
-        listed = listed_engines(state, member)
-        if listed is None:
-            return "the proxy does not answer"
-        wrong = [n for n in running if n not in listed or listed[n].state != "up"]
-        return f"the proxy does not list {', '.join(wrong)} as up" if wrong else None
+        def unlisted() -> str | None:
+            listed = listed_engines(state, member, status.port)
+            if listed is None:
+                return "the proxy does not answer"
+            wrong = [n for n in engines if n and (n not in listed or listed[n].state != "up")]
+            return f"the proxy does not list {', '.join(wrong)} as up" if wrong else None
 
-    wait_until(host, missing, proxy(member).ready_timeout_s)
+        wait_until(host, unlisted, part.ready_timeout_s)
+    if path:
+        with session(host, fleet.registry_connection) as registry:
+
+            def unregistered() -> str | None:
+                return None if registry.has(path, name) else f"{name} is not registered"
+
+            wait_until(host, unregistered, part.ready_timeout_s)
 
 
 ROLLOUT = Rollout(ROLE, container, prove=prove)

@@ -15,6 +15,8 @@ class ProxyStatus(Data):
 
 class ProxySpec(PartSpec):
     port: Port
+    container_port: Port = 2080
+    """What the image listens on behind a published port."""
     data: Mount | None = None
     """Where the last known list of engines survives a restart; None: the image keeps none."""
     registration: AbsolutePath | None = None
@@ -27,5 +29,6 @@ class ProxySpec(PartSpec):
         return [self.logs, *([self.data] if self.data else [])]
 
     @property
-    def ports(self) -> list[int]:
-        return [self.port, *([self.status.port] if self.status else [])]
+    def ports(self) -> list[tuple[int, int]]:
+        status = [(self.status.port, self.status.port)] if self.status else []
+        return [(self.port, self.container_port), *status]

@@ -11,6 +11,6 @@ from roles.registry.rollout import ROLLOUT
 @deploy("Registry")
 def run_registry() -> None:
     """Have our own ensemble serve with one leader; nothing where the registry is external."""
-    directories(role=ROLE, name="directories")
-    data_directory(name="data directory")
+    directories(role=ROLE, name="directories", _timeout=60)
+    data_directory(name="data directory", _timeout=60)
     containers(rollout=ROLLOUT, name="containers", _run_once=True)

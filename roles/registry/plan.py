@@ -95,7 +95,7 @@ def check(fleet: Fleet) -> list[Problem]:
         named = ", ".join(member.name for member in members)
         text = f"a registry that exists already is given, but the group `registry` holds {named}; "
         return [Problem(None, "registry.connection", f"{text}empty the group, or remove the key")]
-    if not any(connections) and not members and not _is_partial(fleet):
+    if not any(connections) and not members and fleet.members and fleet.has_whole_registry:
         text = (
             "the group `registry` is empty and no registry that exists already is given; "
             "add hosts to the group, or set registry.connection = 'host:2181,...'"
@@ -104,14 +104,19 @@ def check(fleet: Fleet) -> list[Problem]:
     return [problem for member in members for problem in _problems(fleet, member)]
 
 
-def _is_partial(fleet: Fleet) -> bool:
-    return bool(fleet.unreachable)
-
-
 def _problems(fleet: Fleet, member: Member) -> Iterator[Problem]:
     yield from container_problems(member.name, container(fleet, member), member.observed)
     yield from directory_problems(member, ROLE)
     own = recorded_id(member)
+    wanted = container(fleet, member).environment.get("ZOO_SERVERS")
+    running = member.observed.container(server(member).container)
+    if fleet.has_whole_registry and running and running.environment.get("ZOO_SERVERS") != wanted:
+        before = running.environment.get("ZOO_SERVERS", "this one alone")
+        text = (
+            f"the ensemble is {before}, and would become {wanted or 'this one alone'}; "
+            "Dockyard can't change a running ensemble's members: put the group `registry` back"
+        )
+        yield Problem(member.name, "registry.server", text)
     line = member.observed.first_lines.get(myid_path(member))
     if line is not None and own is None:
         text = f"{myid_path(member)} holds '{line:.40}', expected a number from 1 to 255"

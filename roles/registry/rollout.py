@@ -41,6 +41,17 @@ def ask(address: str, port: int, word: bytes) -> str:
     return answer.decode("utf-8", errors="replace")
 
 
+def drain(state: State, fleet: Fleet, member: Member) -> None:
+    """See that the other servers serve, before one is taken away: the quorum must outlive it."""
+    others = [other for other in fleet.registry_servers if other.name != member.name]
+
+    def missing() -> str | None:
+        silent = [other.name for other in others if mode(state, other) is None]
+        return f"{', '.join(silent)} serves nobody, so none can be taken away" if silent else None
+
+    wait_until(state.inventory.get_host(member.name), missing, server(member).ready_timeout_s)
+
+
 def prove(state: State, fleet: Fleet, member: Member) -> None:
     """Wait until the whole ensemble serves, with one leader."""
 
@@ -55,4 +66,4 @@ def prove(state: State, fleet: Fleet, member: Member) -> None:
     wait_until(state.inventory.get_host(member.name), missing, server(member).ready_timeout_s)
 
 
-ROLLOUT = Rollout(ROLE, container, prove=prove)
+ROLLOUT = Rollout(ROLE, container, prove=prove, drain=drain)

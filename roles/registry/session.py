@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
+from gevent import Timeout
 from kazoo.client import KazooClient
 from kazoo.exceptions import KazooException, NoNodeError
 from kazoo.handlers.gevent import SequentialGeventHandler
@@ -14,6 +15,7 @@ from pyinfra.api import Host
 from roles.observed.tunnel import forwarded
 
 CONNECT_S = 10.0
+ASK_S = 3
 
 
 class Registry:
@@ -22,13 +24,16 @@ class Registry:
     def __init__(self, client: KazooClient) -> None:
         self._client = client
 
-    def children(self, path: str) -> set[str] | None:
-        """The names below a path, empty where it does not exist; None while it can't be told."""
+    def has(self, path: str, name: str) -> bool | None:
+        """Whether a node of this name stands below a path; None while that can't be told.
+
+        Asked with a limit: kazoo itself waits for ever where the connection is lost.
+        """
         try:
-            return set(self._client.get_children(path))
+            return name in self._client.get_children_async(path).get(timeout=ASK_S)
         except NoNodeError:
-            return set()
-        except (KazooException, KazooTimeoutError):
+            return False
+        except (KazooException, KazooTimeoutError, Timeout):
             return None
 
 

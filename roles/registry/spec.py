@@ -34,8 +34,8 @@ class RegistryServer(PartSpec):
         return [self.data, self.logs]
 
     @property
-    def ports(self) -> list[int]:
-        return [self.port, *PEER_PORTS]
+    def ports(self) -> list[tuple[int, int]]:
+        return [(port, port) for port in (self.port, *PEER_PORTS)]
 
 
 class RegistrySpec(Data):

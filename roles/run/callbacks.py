@@ -5,12 +5,16 @@ from __future__ import annotations
 from weakref import WeakSet
 
 from pyinfra.api import Host, State
-from pyinfra.api.exceptions import ConnectError
+from pyinfra.api.exceptions import ConnectError, InventoryError
 from pyinfra.api.state import BaseStateCallback
+from pyinfra.connectors.ssh import SSHConnector
 
 from roles.observed import forget
 from roles.observed.sudo import hide_password
 from roles.run.conductor import exit_if_interrupted
+
+KEEPALIVE_S = 30
+"""A long build says nothing for minutes; a firewall on the way would forget the connection."""
 
 _CONNECT_ERROR = "dockyard_connect_error"
 _prompted: WeakSet[State] = WeakSet()
@@ -25,14 +29,21 @@ class Callbacks(BaseStateCallback):
     @staticmethod
     def host_connect(state: State, host: Host) -> None:
         hide_password(host)
+        if isinstance(host.connector, SSHConnector) and host.connector.client:
+            transport = host.connector.client.get_transport()
+            if transport:
+                transport.set_keepalive(KEEPALIVE_S)
+
+    @staticmethod
+    def operation_end(state: State, op_hash: str) -> None:
+        exit_if_interrupted()
 
     @staticmethod
     def operation_start(state: State, op_hash: str) -> None:
-        """End an interrupted run between two operations; after a prompt, look at the hosts anew.
+        """After a prompt, look at the hosts anew.
 
         Somebody may have changed them while the operator was reading.
         """
-        exit_if_interrupted()
         if state.should_check_for_changes() and state not in _prompted:
             _prompted.add(state)
             for host in state.inventory:
@@ -51,6 +62,8 @@ def listen(state: State) -> None:
 
     def init(*arguments: object, **more: object) -> None:
         set_up(*arguments, **more)  # type: ignore[arg-type]
+        if not len(state.inventory):
+            raise InventoryError("the inventory lists no host; add one, or name another inventory")
         state.add_callback_handler(Callbacks())
 
     state.init = init  # type: ignore[method-assign]

@@ -95,8 +95,7 @@ def _treat(state: State, treatment: Treatment) -> str | None:
     host = treatment.host
     forget(host)
     try:
-        _drain(treatment)
-        treatment.apply()
+        _out_of_service(treatment)
         treatment.prove()
     except FAILURES as error:
         return f"{host.name}: {treatment.change.action}: {error}"
@@ -104,10 +103,11 @@ def _treat(state: State, treatment: Treatment) -> str | None:
     return None
 
 
-def _drain(treatment: Treatment) -> None:
-    """Drain a host. It is undrained whatever ends that early, also a mistake of our own."""
+def _out_of_service(treatment: Treatment) -> None:
+    """Drain a host and apply the change. It is undrained whatever ends that early."""
     try:
         treatment.drain()
+        treatment.apply()
     except BaseException:
         try:
             treatment.undrain()

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from gevent.lock import BoundedSemaphore
 from gevent.pool import Pool
 from pyinfra.api import Host, Inventory, State
 
@@ -16,6 +17,7 @@ from roles.observed.parse import ProbeError
 from roles.run.fleet import Fleet
 
 AT_ONCE = 50
+_reading = BoundedSemaphore()
 _fleets: WeakKeyDictionary[Inventory, Fleet] = WeakKeyDictionary()
 
 
@@ -27,22 +29,33 @@ def current_fleet(state: State) -> Fleet:
 
     Raises:
         RuntimeError: no survey was made.
-        RemoteError, ProbeError: a host could not be read any more.
+        RemoteError: a host could not be read any more, or its Docker engine has stopped answering.
     """
+    fleet = _surveyed(state)
+    if all(is_fresh(state, state.inventory.get_host(member.name)) for member in fleet):
+        return fleet
+    with _reading:
+        return _read_again(state)
+
+
+def _surveyed(state: State) -> Fleet:
     try:
-        fleet = _fleets[state.inventory]
+        return _fleets[state.inventory]
     except KeyError:
         raise RuntimeError("call survey() before anything else in a deploy file") from None
+
+
+def _read_again(state: State) -> Fleet:
+    """Read what has changed. Whoever waited here finds that another has done it."""
+    fleet = _surveyed(state)
     hosts = {member.name: state.inventory.get_host(member.name) for member in fleet}
     changed = [host for host in hosts.values() if not is_fresh(state, host)]
-    if not changed:
-        return fleet
     observed = observe_all(state, dict.fromkeys(changed))
     read: dict[str, Observed] = {}
     for host, result in observed.items():
         if not isinstance(result, Observed):
-            raise result
-        if result.docker_hangs:
+            raise RemoteError(f"{host.name}: {result}") from result
+        if result.docker_version is None and fleet[host.name].observed.docker_version:
             raise RemoteError(f"{host.name}: the Docker engine does not answer any more")
         read[host.name] = result
     fleet = replace(

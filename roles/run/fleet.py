@@ -41,6 +41,8 @@ class Fleet:
 
     members: tuple[Member, ...]
     unreachable: tuple[str, ...] = ()
+    has_whole_registry: bool = True
+    """Whether every host of the group `registry` is a member; not so where one has a problem."""
 
     def __iter__(self) -> Iterator[Member]:
         return iter(self.members)

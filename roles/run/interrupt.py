@@ -1,5 +1,7 @@
 """Ctrl-C: once finishes the step in hand and ends the run with 130; twice ends it now.
 
+A closed terminal (SIGHUP) and SIGTERM are taken for the same.
+
 pyinfra's own handler exits with 0 and skips every `finally`.
 """
 
@@ -19,7 +21,8 @@ _requested = False
 
 
 def install() -> None:
-    signal.signal(signal.SIGINT, _handle)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _handle)
 
 
 def requested() -> bool:
@@ -29,6 +32,8 @@ def requested() -> bool:
 
 def _handle(signum: int, frame: FrameType | None) -> None:
     global _requested
+    if state.current_stage == StateStage.Setup:
+        raise KeyboardInterrupt  # a password prompt must give the terminal its echo back
     if state.current_stage < StateStage.Execute:
         click.echo("\nInterrupted; nothing was changed.", err=True)
         os._exit(EXIT_CODE)

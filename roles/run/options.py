@@ -25,7 +25,7 @@ class Options:
     serial: bool = False
     no_wait: bool = False
     fail_percent: int | None = None
-    limited: bool = False
+    retry: int | None = None
     deploys: tuple[str, ...] = ()
 
     @property
@@ -66,7 +66,7 @@ def capture() -> None:
         serial=bool(given["serial"]),
         no_wait=bool(given["no_wait"]),
         fail_percent=given["fail_percent"],
-        limited=bool(given["limit"] or given["exclude"]),
+        retry=given["retry"],
         deploys=tuple(given["operations"]),
     )
     config.FAIL_PERCENT = 0

@@ -6,6 +6,7 @@ every host is shown together, and ends the run; else every change is shown, as i
 
 from __future__ import annotations
 
+import atexit
 import sys
 from collections.abc import Iterator
 from ipaddress import IPv4Address
@@ -99,12 +100,15 @@ def _survey(state: State, roles: tuple[Role, ...]) -> Fleet:
     problems += _unreachable_problems(unreachable, wanted)
     both = [host for host in observed if host in wanted]
     members, wrong = _members(state, both, wanted, observed)
-    fleet = Fleet(tuple(members), tuple(host.name for host in unreachable))
+    names = {member.name for member in members}
+    fleet = Fleet(
+        tuple(members),
+        tuple(host.name for host in unreachable),
+        all(host.name in names for host in hosts if "registry" in host.groups),
+    )
     problems += wrong
-    problems += host_check.check(fleet)
-    if not problems:
-        problems += conflicts.check(fleet)
-        problems += [problem for role in roles for problem in role.check(fleet)]
+    problems += [p for check in (host_check.check, conflicts.check) for p in check(fleet)]
+    problems += [problem for role in roles for problem in role.check(fleet)]
     if problems:
         raise Refused(problems)
     return fleet
@@ -117,6 +121,8 @@ def _refused_options() -> Iterator[Problem]:
         yield Problem(None, "--serial", order)
     if given.no_wait:
         yield Problem(None, "--no-wait", order)
+    if given.retry:
+        yield Problem(None, "--retry", "a step that failed is looked at first; leave it away")
     if given.fail_percent:
         yield Problem(None, "--fail-percent", "a deploy ends at the first failure; leave it away")
 
@@ -140,7 +146,9 @@ def _unreachable_problems(
             )
             yield Problem(host.name, "connection", f"{text} (it is {allowed}): {why}")
         else:
-            logger.warning(f"{host.name} can't be reached and is left out: {why}")
+            left_out = f"{host.name} can't be reached and is left out: {why}"
+            logger.warning(left_out)
+            atexit.register(logger.warning, left_out)  # and again where the operator looks last
 
 
 def _explained(error: str) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, ValidationError
 from pyinfra.api import Host
-from pyinfra.api.arguments import all_argument_meta
+from pyinfra.api.arguments import auth_argument_meta
 from pyinfra.connectors.ssh import connector_data_meta
 
 from roles.container.part import PartSpec
@@ -25,8 +25,13 @@ from roles.soa_engine.spec import SoaEngineSpec
 ROLE_OF_GROUP = {"registry": "registry", "engine": "soa_engine", "proxy": "proxy", "sdk": "sdk"}
 """Which part the hosts of a group run."""
 
-PYINFRA_KEYS = frozenset({*connector_data_meta, *all_argument_meta})
-"""What pyinfra itself reads from host data: how to connect, and its global arguments."""
+PYINFRA_KEYS = frozenset(
+    {*connector_data_meta, *auth_argument_meta, "_shell_executable", "_temp_dir"}
+)
+"""What pyinfra itself reads from host data: how to connect, and who runs commands there.
+
+Not its other global arguments: `_retries` or `_ignore_errors` would go on past a failed step.
+"""
 
 
 def _auto_or_ipv4(value: str) -> str:

@@ -10,5 +10,5 @@ from roles.sdk.rollout import ROLLOUT
 @deploy("SDK")
 def run_sdk() -> None:
     """Have a container on every host of its group that can be asked to call."""
-    directories(role=ROLE, name="directories")
+    directories(role=ROLE, name="directories", _timeout=60)
     containers(rollout=ROLLOUT, name="containers", _run_once=True)

@@ -1,8 +1,17 @@
-"""The caller's container runs or it does not: there is nothing to drain, nothing to prove."""
+"""How the caller's container is proven: it stays up. It serves nobody, so nothing is drained."""
 
 from __future__ import annotations
 
-from roles.container.rollout import Rollout
+from pyinfra.api import State
+
+from roles.container.rollout import Rollout, prove_steady
+from roles.run.fleet import Fleet, Member
 from roles.sdk.plan import ROLE, container
 
-ROLLOUT = Rollout(ROLE, container)
+
+def prove(state: State, fleet: Fleet, member: Member) -> None:
+    host = state.inventory.get_host(member.name)
+    prove_steady(state, host, container(fleet, member).name)
+
+
+ROLLOUT = Rollout(ROLE, container, prove=prove)

@@ -23,6 +23,18 @@ def registered_name(member: Member) -> str:
     return f"{member.address}:{engine(member).port}"
 
 
+def running_name(member: Member) -> str | None:
+    """The name under which the container that runs now is registered; None where none runs.
+
+    It is another than `registered_name` where the address or the port is about to change.
+    """
+    found = member.observed.container(engine(member).container)
+    if found is None or not found.running:
+        return None
+    told = found.environment
+    return f"{told.get('EXPORT_IP', member.address)}:{told.get('EXPORT_PORT', engine(member).port)}"
+
+
 def container(fleet: Fleet, member: Member) -> ContainerSpec:
     part = engine(member)
     environment = {

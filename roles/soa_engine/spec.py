@@ -16,11 +16,14 @@ class Drain(Data):
 
 class SoaEngineSpec(PartSpec):
     port: Port
+    """The host's, under which the engine is registered."""
+    container_port: Port = 1080
+    """What the image listens on behind a published port."""
     registration: AbsolutePath | None = None
     """The registry path under which an engine's node `ADDRESS:PORT` stands; None: not provable."""
     drain: Drain | None = None
     """None: the engine knows no drain, and is stopped with SIGTERM alone."""
 
     @property
-    def ports(self) -> list[int]:
-        return [self.port]
+    def ports(self) -> list[tuple[int, int]]:
+        return [(self.port, self.container_port)]

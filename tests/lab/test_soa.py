@@ -148,7 +148,7 @@ def test_an_order_other_than_the_rollouts_is_refused(fleet: Fleet, option: str) 
 
 
 def test_a_limit_bounds_what_is_changed_and_others_are_read(fleet: Fleet, own: Checkout) -> None:
-    own.edit("group_data/engine.py", '"environment": {}', '"environment": {"LIMITED": "yes"}')
+    own.edit("group_data/engine.py", '"environment": {', '"environment": {"LIMITED": "yes", ')
     before = of_each(fleet.hosts, containers)
     run = own.run(fleet.inventory, "-y", "--limit", "app-2")
     assert run.exit_code == 0, run.output
@@ -168,7 +168,7 @@ def test_a_limit_bounds_what_is_changed_and_others_are_read(fleet: Fleet, own: C
 
 
 def test_ctrl_c_ends_a_rollout_after_the_step_in_hand(fleet: Fleet, own: Checkout) -> None:
-    own.edit("group_data/engine.py", '"environment": {}', '"environment": {"ROUND": "2"}')
+    own.edit("group_data/engine.py", '"environment": {', '"environment": {"ROUND": "2", ')
     running = own.start(fleet.inventory, "-y")
     running.wait_for(r"draining .*:1080")
     running.interrupt()

@@ -35,6 +35,7 @@ def test_run() -> None:
     assert line(SPEC) == (
         "docker run --detach --name engine --env-file /dev/stdin "
         "--label dockyard.part=soa_engine --label dockyard.spec=... "
+        "--log-driver json-file --log-opt max-size=10m --log-opt max-file=3 "
         "--network bridge --restart unless-stopped --stop-timeout 30 "
         "--publish 198.18.0.11:1080:1080 --volume /apps/logs/engine:/usr/local/engine/logs "
         "--user 10080:10080 --cap-drop ALL --security-opt no-new-privileges "
@@ -49,6 +50,7 @@ def test_run_with_nothing_that_can_be_left_away() -> None:
     assert line(spec) == (
         "docker run --detach --name engine --env-file /dev/stdin "
         "--label dockyard.part=soa_engine --label dockyard.spec=... "
+        "--log-driver json-file --log-opt max-size=10m --log-opt max-file=3 "
         "--network host --restart unless-stopped --stop-timeout 30 engine:1"
     )  # fmt: skip
 

@@ -43,6 +43,7 @@ SPEC = ContainerSpec(
     memory_mb=256,
     pids=128,
     stop_timeout_s=30,
+    told=frozenset({"EXPORT_IP"}),
 )
 
 
@@ -94,12 +95,12 @@ def test_verdict(container: Container | None, decided: str, why: str) -> None:
         ({"memory_mb": 128}, "memory_mb 128 -> 256"),
         ({"pids": 64}, "pids 64 -> 128"),
         ({"stop_timeout_s": 10}, "stop_timeout_s 10 -> 30"),
-        ({"environment": environment(GREETING="hi")}, "environment GREETING hi -> hello"),
-        ({"environment": environment(GREETING=None)}, "environment GREETING not set -> hello"),
-        ({"environment": environment(OLD="x")}, "environment OLD x -> not set"),
+        ({"environment": environment(GREETING="hi")}, "environment GREETING changed"),
+        ({"environment": environment(GREETING=None)}, "environment GREETING added"),
+        ({"environment": environment(OLD="x")}, "environment OLD removed"),
         (
             {"environment": environment(C="3", A="1", B="2")},
-            "environment A 1 -> not set; environment B 2 -> not set; environment C 3 -> not set",
+            "environment A removed; environment B removed; environment C removed",
         ),
         ({"image": "engine:0", "pids": 64}, "image engine:0 -> engine:1; pids 64 -> 128"),
     ],
@@ -110,7 +111,7 @@ def test_what_differs_is_told_in_words(before: dict[str, Any], why: str) -> None
 
 
 def test_every_field_of_a_container_is_compared() -> None:
-    fields = set(ContainerSpec.__dataclass_fields__) - {"part", "name"}
+    fields = set(ContainerSpec.__dataclass_fields__) - {"part", "name", "told"}
     assert set(SPEC.applied) == fields
 
 
@@ -255,7 +256,7 @@ def test_a_value_that_may_be_secret_is_shown_to_nobody() -> None:
     before = {"DB_PASSWORD": "old", "ACCESS_TOKEN": "gone"}
     spec = replace(SPEC, environment={"DB_PASSWORD": "new"})
     _, why = verdict(spec, running(replace(SPEC, environment=before)))
-    assert why == "environment ACCESS_TOKEN differs; environment DB_PASSWORD differs"
+    assert why == "environment ACCESS_TOKEN removed; environment DB_PASSWORD changed"
 
 
 def test_a_record_that_can_not_be_read_is_made_anew() -> None:

@@ -33,6 +33,7 @@ def test_every_value_is_decided() -> None:
         memory_mb=256,
         pids=64,
         stop_timeout_s=40,
+        told=frozenset(TOLD),
     )
 
 
@@ -73,7 +74,7 @@ def test_the_label_tells_variables_by_name_alone() -> None:
 
 
 def test_the_label_tells_everything_else() -> None:
-    fields = set(ContainerSpec.__dataclass_fields__) - {"part", "name"}
+    fields = set(ContainerSpec.__dataclass_fields__) - {"part", "name", "told"}
     assert set(resolved().applied) == fields
 
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from roles.proxy.plan import check, container, plan, registered_name
-from roles.proxy.plan import running as running_proxies
+from roles.proxy.status import telling_proxies
 from tests.unit.build import fleet, foreign, look_again, member, running, serving
 
 FLEET = fleet("app-1", "app-2", "registry-2", "registry-1")
@@ -39,11 +39,11 @@ def test_the_users_variables_are_told() -> None:
 
 def test_which_proxies_run() -> None:
     found = serving(FLEET)
-    assert [m.name for m in running_proxies(found)] == ["app-1", "app-2"]
+    assert list(telling_proxies(found)) == ["app-1", "app-2"]
     stopped = running(container(found, found["app-1"]), is_running=False)
     found = look_again(found, "app-1", containers=(stopped,))
-    assert [m.name for m in running_proxies(found)] == ["app-2"]
-    assert running_proxies(FLEET) == []
+    assert list(telling_proxies(found)) == ["app-2"]
+    assert telling_proxies(FLEET) == {}
 
 
 def test_proxies_as_wanted_are_left_alone() -> None:

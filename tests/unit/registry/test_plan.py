@@ -178,9 +178,9 @@ def external(name: str, **more: Any) -> Member:
         THREE,
         fleet(external("app-1"), external("app-2")),
         serving(THREE),
-        fleet("app-1", unreachable=("registry-1",)),
+        replace(fleet("app-1"), has_whole_registry=False),
     ],
-    ids=["ours", "external", "serving", "perhaps-among-the-unreachable"],
+    ids=["ours", "external", "serving", "one-has-a-problem"],
 )
 def test_a_registry_as_it_should_be(found: Fleet) -> None:
     assert told(found) == []

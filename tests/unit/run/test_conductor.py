@@ -106,7 +106,7 @@ def test_nothing_to_do_is_no_failure(state: State) -> None:
     "kind, taken",
     [
         ("drain", ["drain", "undrain"]),
-        ("apply", ["drain", "apply"]),
+        ("apply", ["drain", "apply", "undrain"]),
         ("prove", ["drain", "apply", "prove"]),
     ],
 )

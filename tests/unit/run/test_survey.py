@@ -158,14 +158,14 @@ def test_every_problem_of_every_host_is_told_at_once(stack: ExitStack) -> None:
     ]
 
 
-def test_roles_are_not_asked_about_hosts_that_are_unfit(stack: ExitStack) -> None:
+def test_what_roles_find_is_told_beside_what_makes_a_host_unfit(stack: ExitStack) -> None:
     class Eager(Quiet):
         @staticmethod
         def check(found: Fleet) -> list[Problem]:
-            raise AssertionError("asked")
+            return [Problem(member.name, "role", "found") for member in found]
 
     hosts(stack, "app-1", observed={"app-1": bare(init="openrc")})
-    assert len(refusal((Eager(),))) == 1
+    assert [line.split(": ")[1] for line in refusal((Eager(),))] == ["host_check.init", "role"]
 
 
 def test_conflicts_and_the_roles_own_problems_are_told_together(stack: ExitStack) -> None:

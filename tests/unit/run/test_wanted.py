@@ -81,9 +81,14 @@ def test_what_pyinfra_itself_reads_is_left_to_it() -> None:
         "ssh_strict_host_key_checking": "yes",
         "_sudo": True,
         "_sudo_password": "secret",
-        "_timeout": 3,
     }
     assert problems({**data(), **given}) == []
+
+
+@pytest.mark.parametrize("key", ["_retries", "_ignore_errors", "_serial"])
+def test_what_would_go_on_past_a_failed_step_is_refused(key: str) -> None:
+    (problem,) = problems({**data(), key: 1})
+    assert problem.startswith(f"app-1: {key}: unknown key")
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def test_the_port_is_told_published_and_registered() -> None:
     found = fleet(member("app-1", soa_engine={"port": 1090}), "registry-1")
     spec = container(found, found["app-1"])
     assert spec.environment["EXPORT_PORT"] == spec.environment["EXPORT_PROT"] == "1090"
-    assert spec.publish == ("198.18.0.11:1090:1090",)
+    assert spec.publish == ("198.18.0.11:1090:1080",)
     assert registered_name(found["app-1"]) == "198.18.0.11:1090"
 
 
