@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
+import gevent
 import pytest
-from pyinfra.api import State, StringCommand, operation
+from pyinfra.api import Host, State, StringCommand, operation
 from pyinfra.api.operation import add_op
 from pyinfra.api.operations import run_ops
 from pyinfra.context import ctx_state
 
-from roles.observed import Look, forget, is_fresh, observe
+from roles.observed import Look, Observed, forget, is_fresh, observe
 from roles.observed.channel import RemoteError
 from roles.observed.parse import ProbeError
 from roles.run.current import current_fleet, observe_all, remember
@@ -102,3 +103,21 @@ def test_a_host_that_cannot_be_read_any_more_ends_the_run(
 def test_there_is_no_fleet_without_a_survey(state: State) -> None:
     with pytest.raises(RuntimeError, match=r"call survey\(\)"):
         current_fleet(state)
+
+
+def test_many_who_ask_at_once_have_a_changed_host_read_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = [f"app-{number}" for number in range(1, 13)]
+    state = local_state(*names)
+    remember(state, fleet(*(member(name) for name in names)))
+    read: list[str] = []
+
+    def reading(state: State, host: Host, look: Look | None = None) -> Observed:
+        read.append(host.name)
+        return observe(state, host, look)
+
+    monkeypatch.setattr("roles.run.current.observe", reading)
+    asking = [gevent.spawn(current_fleet, state) for _ in names]
+    gevent.joinall(asking, raise_error=True)
+    assert sorted(read) == sorted(names)

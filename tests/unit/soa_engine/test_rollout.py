@@ -1,0 +1,58 @@
+"""What a proxy's list means for an engine that is to be taken away, or has come back."""
+
+from __future__ import annotations
+
+import pytest
+
+from roles.proxy.status import ListedEngine, Listing
+from roles.soa_engine.rollout import _not_up, _still_listed, _without_another
+
+UP = ListedEngine("up", registered=True, in_flight=0)
+DOWN = ListedEngine("down", registered=True, in_flight=0)
+STALE = ListedEngine("up", registered=False, in_flight=0)
+BUSY = ListedEngine("draining", registered=False, in_flight=2)
+
+
+@pytest.mark.parametrize(
+    "listing, safe",
+    [
+        ({"a": UP, "b": UP}, True),
+        ({"a": UP}, False),
+        ({"a": UP, "b": DOWN}, False),
+        ({"a": UP, "b": STALE}, False),
+        ({"a": DOWN, "b": UP, "c": DOWN}, True),
+        ({}, False),
+    ],
+    ids=["another", "alone", "the other down", "the other left", "one of two", "none"],
+)
+def test_an_engine_goes_only_where_another_is_up(listing: Listing, safe: bool) -> None:
+    assert (_without_another("a")(listing) is None) is safe
+
+
+@pytest.mark.parametrize(
+    "listing, text",
+    [
+        ({"b": UP}, None),
+        ({"a": STALE, "b": UP}, None),
+        ({"a": UP}, "lists a as up, 0 requests in flight"),
+        ({"a": BUSY}, "lists a as draining, 2 requests in flight"),
+    ],
+    ids=["gone", "kept, though unregistered", "registered", "in flight"],
+)
+def test_an_engine_has_left_when_nothing_is_in_flight_on_it(
+    listing: Listing, text: str | None
+) -> None:
+    assert _still_listed("a")(listing) == text
+
+
+@pytest.mark.parametrize(
+    "listing, text",
+    [
+        ({"a": UP}, None),
+        ({"a": DOWN}, "lists a as down"),
+        ({"b": UP}, "lists a as unknown"),
+    ],
+    ids=["up", "down", "unknown"],
+)
+def test_an_engine_is_back_when_it_is_up(listing: Listing, text: str | None) -> None:
+    assert _not_up("a")(listing) == text
