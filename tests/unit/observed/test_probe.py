@@ -15,7 +15,7 @@ from roles.observed import Look, Observed, forget, is_fresh, observe
 from roles.observed.channel import RemoteError
 from roles.observed.parse import ProbeError
 from roles.run.current import current_fleet, observe_all, remember
-from tests.unit.build import fleet, local_state, member
+from tests.unit.build import bare, fleet, local_state, member
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def test_many_who_ask_at_once_have_a_changed_host_read_once(
 ) -> None:
     names = [f"app-{number}" for number in range(1, 13)]
     state = local_state(*names)
-    remember(state, fleet(*(member(name) for name in names)))
+    remember(state, fleet(*(member(name, observed=bare()) for name in names)))
     read: list[str] = []
 
     def reading(state: State, host: Host, look: Look | None = None) -> Observed:
