@@ -16,16 +16,18 @@ import gevent
 from gevent import subprocess
 from gevent.queue import Queue
 from paramiko import SSHException
-from pyinfra.api import Host, State, StringCommand
+from pyinfra.api import Host, QuoteString, State, StringCommand
 from pyinfra.api.arguments import auth_argument_meta, pop_global_arguments
 from pyinfra.api.exceptions import PyinfraError
 from pyinfra.connectors.local import LocalConnector
 from pyinfra.connectors.util import make_unix_command_for_host
 
 from roles.observed import sudo
+from roles.observed.noise import MARK, SAY_MARK
 
 CHUNK_BYTES = 256 * 1024
 MOST_BYTES = 64 * 1024 * 1024
+MOST_NOISE_BYTES = 1024 * 1024
 ENDED_BY_TIMEOUT = (124, 137)
 """What coreutils' `timeout` exits with when it had to end, or to kill, its command."""
 GRACE_S = 5
@@ -77,9 +79,9 @@ def run(
     """
     words = ["sh", "-c", command] if isinstance(command, str) else command
     bounded = ["timeout", "-k", str(GRACE_S), f"{timeout_s:g}", *words]
-    line, preface = _as_configured(state, host, shlex.join(bounded))
+    line, preface = _as_configured(state, host, f"{SAY_MARK}exec {shlex.join(bounded)}")
     chunks = [stdin] if isinstance(stdin, bytes) else stdin
-    stdout, stderr = _Collected(on_stdout), _Collected(None)
+    stdout, stderr = _Collected(on_stdout, after=f"{MARK}\n".encode()), _Collected()
     shown = command if isinstance(command, str) else shlex.join(command)
     shown = shown if len(shown) < 120 else f"{shown[:117]}..."
     execute = _run_local if isinstance(host.connector, LocalConnector) else _run_ssh
@@ -90,7 +92,7 @@ def run(
         raise RemoteError(f"`{shown}` did not end within {timeout_s:g} s") from None
     except (OSError, EOFError, SSHException) as error:
         raise RemoteError(f"the connection broke during `{shown}`: {error}") from error
-    result = Result(exit_code, bytes(stdout.kept), bytes(stderr.kept))
+    result = Result(exit_code, stdout.kept, stderr.kept)
     if exit_code in ENDED_BY_TIMEOUT:
         raise RemoteError(f"`{shown}` did not end within {timeout_s:g} s\n{result.last_lines}")
     if check and exit_code != 0:
@@ -147,19 +149,38 @@ def stream(
 
 
 class _Collected:
-    """One output of a command: kept up to a bound, or handed on."""
+    """One output of a command: kept up to a bound, or handed on; what comes before a mark is not.
 
-    def __init__(self, sink: Sink | None) -> None:
-        self.kept = bytearray()
+    Where the mark never comes, `kept` is what came instead of it: it tells what is wrong.
+    """
+
+    def __init__(self, sink: Sink | None = None, after: bytes = b"") -> None:
         self._sink = sink
+        self._mark = after
+        self._kept = bytearray()
+
+    @property
+    def kept(self) -> bytes:
+        return bytes(self._kept)
 
     def take(self, chunk: bytes) -> None:
-        if self._sink:
+        if self._mark:
+            self._kept += chunk
+            _, found, chunk = self.kept.partition(self._mark)
+            if not found:
+                self._check(MOST_NOISE_BYTES)
+                return
+            self._mark = b""
+            self._kept.clear()
+        if self._sink and chunk:
             self._sink(chunk)
             return
-        self.kept += chunk
-        if len(self.kept) > MOST_BYTES:
-            raise RemoteError(f"printed more than {MOST_BYTES >> 20} MiB")
+        self._kept += chunk
+        self._check(MOST_BYTES)
+
+    def _check(self, most_bytes: int) -> None:
+        if len(self._kept) > most_bytes:
+            raise RemoteError(f"printed more than {most_bytes >> 20} MiB")
 
 
 def _run_ssh(
@@ -236,7 +257,8 @@ def _as_configured(state: State, host: Host, line: str) -> tuple[str, bytes]:
         command = make_unix_command_for_host(state, host, StringCommand(line), **login)
         return command.get_raw_value(), b""
     preface = "".join(f"{given}\n" for given in sudo.preface(password))
-    return sudo.command(login, StringCommand(line)).get_raw_value(), preface.encode()
+    script = StringCommand("sh", "-c", QuoteString(line))
+    return sudo.command(login, script).get_raw_value(), preface.encode()
 
 
 def _with_preface(preface: bytes, chunks: Iterable[bytes]) -> Iterator[bytes]:

@@ -10,6 +10,7 @@ from pyinfra.api.state import BaseStateCallback
 from pyinfra.connectors.ssh import SSHConnector
 
 from roles.observed import forget
+from roles.observed.noise import ignore_noise, take_any_bytes
 from roles.observed.sudo import hide_password
 from roles.run.conductor import exit_if_interrupted
 
@@ -29,6 +30,7 @@ class Callbacks(BaseStateCallback):
     @staticmethod
     def host_connect(state: State, host: Host) -> None:
         hide_password(host)
+        ignore_noise(host)
         if isinstance(host.connector, SSHConnector) and host.connector.client:
             transport = host.connector.client.get_transport()
             if transport:
@@ -65,5 +67,6 @@ def listen(state: State) -> None:
         if not len(state.inventory):
             raise InventoryError("the inventory lists no host; add one, or name another inventory")
         state.add_callback_handler(Callbacks())
+        take_any_bytes()
 
     state.init = init  # type: ignore[method-assign]

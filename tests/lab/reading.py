@@ -55,7 +55,6 @@ def disk(host: LabHost) -> dict[str, str]:
             shown = f"/{path.relative_to(host.upper)}"
             if not shown.startswith(VOLATILE):
                 found[shown] = _described(path.lstat())
-        folders[:] = [n for n in folders if not f"/{directory}/{n}".startswith(VOLATILE)]
     for name in ("docker", "containerd"):
         for path in (host.directory / name).iterdir():
             found[f"/var/lib/{name}/{path.name}"] = "there"

@@ -264,11 +264,13 @@ def noise(host: LabHost) -> Iterator[None]:
     host.run(r"printf 'Gr\374\337e @@host\n' > /etc/issue.net")
     host.run("echo 'Banner /etc/issue.net' > /etc/ssh/sshd_config.d/noise.conf")
     host.run("systemctl reload ssh")
+    host.wait_for_ssh()
     try:
         yield
     finally:
         host.run("mv /root/.bashrc.quiet /root/.bashrc; mv /etc/environment.quiet /etc/environment")
         host.run("rm /etc/ssh/sshd_config.d/noise.conf && systemctl reload ssh")
+        host.wait_for_ssh()
 
 
 def test_a_host_that_talks_at_login_in_bytes_is_no_obstacle(fleet: Fleet) -> None:

@@ -116,7 +116,7 @@ def test_a_second_run_changes_nothing(fleet: Fleet, options: list[str], stdin: S
     assert of_each(fleet.hosts, state_of) == before
 
 
-def test_on_a_terminal_it_asks_once_and_takes_no_for_an_answer(fleet: Fleet) -> None:
+def test_on_a_terminal_it_asks_once_and_changes_nothing_before_the_answer(fleet: Fleet) -> None:
     host = fleet.registry
     host.run("docker stop osp-sdk")
     refused = fleet.checkout.start(fleet.inventory, stdin="terminal")
@@ -125,6 +125,14 @@ def test_on_a_terminal_it_asks_once_and_takes_no_for_an_answer(fleet: Fleet) -> 
     run = refused.wait(60)
     assert run.planned == ["registry-1: sdk: start container osp-sdk: stopped"]
     assert run.done == []
+    assert not containers(host)["osp-sdk"].running
+
+    interrupted = fleet.checkout.start(fleet.inventory, stdin="terminal")
+    interrupted.wait_for("Press enter to execute")
+    interrupted.interrupt()
+    run = interrupted.wait(60)
+    assert run.exit_code == 130, run.output
+    assert "nothing was changed" in run.output
     assert not containers(host)["osp-sdk"].running
 
     accepted = fleet.checkout.start(fleet.inventory, stdin="terminal")

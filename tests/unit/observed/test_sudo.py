@@ -92,5 +92,5 @@ def test_pyinfra_s_own_commands_get_it_by_stdin_too(
     assert "hidden" in command.get_raw_value() and "hidden" not in str(command)
     assert arguments == {"_timeout": 5, "_stdin": [*sudo.preface(PASSWORD), "one line"]}
 
-    host.connector.run_shell_command(line, _sudo=True)
+    host.connector.run_shell_command(line, False, False, _sudo=True)
     assert ran[1] == (line, {"_sudo": True})
