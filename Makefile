@@ -21,11 +21,16 @@ demo: lab  ## Boot the lab's hosts, deploy the service system to them, call thro
 lab: .venv/ready  ## Boot the lab's hosts: three for engine and proxy, one for the registry
 	$(PYTHON) -m tests.lab up
 
+# Three processes: pyinfra, which the unit tests import, makes every thread a gevent greenlet.
 test: .venv/ready haproxy  ## Run every test, on real hosts too (needs root)
-	$(PYTEST) -m "not full"
+	$(PYTEST) tests/unit tests/operations
+	$(PYTEST) tests/reference
+	$(PYTEST) tests/lab -m "not full"
 
 test-full: .venv/ready haproxy  ## Run every test, the long ones too
-	$(PYTEST)
+	$(PYTEST) tests/unit tests/operations
+	$(PYTEST) tests/reference
+	$(PYTEST) tests/lab
 
 # The tests of the proxy's agent drive a real HAProxy.
 haproxy:

@@ -8,6 +8,7 @@ since it puts the fleet under proxies of another kind.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,6 +69,9 @@ class Fleet:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if "pyinfra" in sys.modules:
+        # It has made greenlets of threads: one that waits for a terminal would stop all.
+        pytest.exit("tests/lab needs a process without pyinfra: run `pytest tests/lab`", 3)
     items.sort(key=lambda item: ("test_traffic" in item.nodeid) - ("test_soa" in item.nodeid))
 
 
