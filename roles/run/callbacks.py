@@ -5,7 +5,7 @@ from __future__ import annotations
 from weakref import WeakSet
 
 from pyinfra.api import Host, State
-from pyinfra.api.exceptions import ConnectError, InventoryError
+from pyinfra.api.exceptions import ConnectError, InventoryError, PyinfraError
 from pyinfra.api.state import BaseStateCallback
 from pyinfra.connectors.ssh import SSHConnector
 
@@ -22,6 +22,21 @@ _prompted: WeakSet[State] = WeakSet()
 
 
 class Callbacks(BaseStateCallback):
+    @staticmethod
+    def host_before_connect(state: State, host: Host) -> None:
+        """Have data that pyinfra can't connect with (no such key file) told like the rest."""
+        connect = host.connector.connect
+
+        def connect_or_tell() -> None:
+            try:
+                connect()
+            except ConnectError:
+                raise
+            except PyinfraError as error:
+                raise ConnectError(str(error)) from error
+
+        host.connector.connect = connect_or_tell  # type: ignore[method-assign]
+
     @staticmethod
     def host_connect_error(state: State, host: Host, error: ConnectError) -> None:
         """Keep the error: the survey shows it beside all others."""

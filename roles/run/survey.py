@@ -146,6 +146,7 @@ def _unreachable_problems(
             )
             yield Problem(host.name, "connection", f"{text} (it is {allowed}): {why}")
         else:
+            host.state.failed_hosts.discard(host)  # it is allowed, so it does not fail the run
             left_out = f"{host.name} can't be reached and is left out: {why}"
             logger.warning(left_out)
             atexit.register(logger.warning, left_out)  # and again where the operator looks last

@@ -143,22 +143,37 @@ def test_a_host_that_does_not_answer_is_named(unchanged: Unchanged) -> None:
     disks = {**unchanged.disks, host.name: disk(host)}
     try:
         run = Unchanged(unchanged.checkout, unchanged.lab, disks).refused([*unchanged.lab.hosts])
+        inventory = unchanged.checkout.inventory(
+            unchanged.lab.hosts, base_image=unchanged.lab.base_image()
+        )
+        without = unchanged.checkout.run(inventory, "--dry", "--data", "max_unreachable=1")
     finally:
         host.boot()
     [problem] = run.problems
     assert problem.startswith("app-2: connection: can't be reached; mend that, or go on without")
+    assert without.exit_code == 0, without.output
+    assert "app-2 can't be reached and is left out" in without.output
+    assert {line.split(":")[0] for line in without.planned} == {"app-1", "registry-1"}
 
 
-def test_a_host_with_another_key_is_named(unchanged: Unchanged, tmp_path: Path) -> None:
+def test_hosts_with_another_key_or_for_which_there_is_none_are_named(
+    unchanged: Unchanged, tmp_path: Path
+) -> None:
     host, other = unchanged.lab["app-1"], unchanged.lab["app-2"]
     keys = host.known_hosts.read_text().splitlines()
     wrong = next(line for line in keys if line.startswith(f"{other.address},"))
     known_hosts = tmp_path / "known_hosts"
     known_hosts.write_text(wrong.replace(other.address, host.address) + "\n")
-    data = {"ssh_known_hosts_file": str(known_hosts)}
-    run = unchanged.refused(with_data(unchanged.lab, host.name, data))
-    [problem] = run.problems
-    assert re.match("app-1: connection: .*host key", problem, re.IGNORECASE)
+    run = unchanged.refused(
+        [
+            Listed(host, {"ssh_known_hosts_file": str(known_hosts)}),
+            Listed(other, {"ssh_key": "/no/such/key"}),
+            unchanged.lab["registry-1"],
+        ]
+    )
+    changed, missing = run.problems
+    assert re.match(f"app-1: connection: .*Host key for {host.address} does not match", changed)
+    assert re.match("app-2: connection: .*No such private key file: /no/such/key", missing)
 
 
 def test_every_problem_of_every_host_is_shown_at_once(unchanged: Unchanged) -> None:
