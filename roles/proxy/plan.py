@@ -25,11 +25,7 @@ def registered_name(member: Member) -> str:
 
 def container(fleet: Fleet, member: Member) -> ContainerSpec:
     part = proxy(member)
-    environment = {
-        "VIP_CFGCENTER_ZK_CONNECTION": fleet.registry_connection,
-        "EXPORT_IP": str(member.address),
-        "EXPORT_PORT": str(part.port),
-    }
+    environment = fleet.told(member, part.port)
     if part.status:
         environment["OSP_STATUS_PORT"] = str(part.status.port)
     return resolve(ROLE, part, image_of(member, ROLE), str(member.address), environment)

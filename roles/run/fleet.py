@@ -63,6 +63,14 @@ class Fleet:
         ports = {m.address: m.wanted.registry.server.port for m in self.registry_servers}  # type: ignore[union-attr]
         return ",".join(f"{address}:{ports[address]}" for address in sorted(ports))
 
+    def told(self, member: Member, port: int) -> dict[str, str]:
+        """What a part that registers itself is told: the registry, and what to register there."""
+        return {
+            "VIP_CFGCENTER_ZK_CONNECTION": self.registry_connection,
+            "EXPORT_IP": str(member.address),
+            "EXPORT_PORT": str(port),
+        }
+
     @property
     def registry_servers(self) -> list[Member]:
         """The hosts of our own ensemble, by address; none where the registry is external."""

@@ -37,13 +37,8 @@ def running_name(member: Member) -> str | None:
 
 def container(fleet: Fleet, member: Member) -> ContainerSpec:
     part = engine(member)
-    environment = {
-        "VIP_CFGCENTER_ZK_CONNECTION": fleet.registry_connection,
-        "EXPORT_IP": str(member.address),
-        "EXPORT_PORT": str(part.port),
-        # The framework's first contract misspelt it, and engines built to it are still about.
-        "EXPORT_PROT": str(part.port),
-    }
+    # The framework's first contract misspelt it, and engines built to it are still about.
+    environment = {**fleet.told(member, part.port), "EXPORT_PROT": str(part.port)}
     return resolve(ROLE, part, image_of(member, ROLE), str(member.address), environment)
 
 
