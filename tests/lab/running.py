@@ -150,7 +150,7 @@ class Checkout:
 
     @classmethod
     def make(cls, directory: Path, source: Path = PRODUCT) -> Checkout:
-        ignored = shutil.ignore_patterns("molecule", "__pycache__")
+        ignored = shutil.ignore_patterns("molecule")
         for part in PARTS:
             target = directory / part
             target.parent.mkdir(parents=True, exist_ok=True)
