@@ -132,11 +132,17 @@ def _unreachable_problems(
 ) -> Iterator[Problem]:
     """Hosts that can't be reached are left out only where the data allows that many.
 
-    Never a server of our registry: without its address every container would be told another list.
+    Never one with another key: it may be another host. Never a server of our registry: without its
+    address every container would be told another list.
     """
     allowed = max((w.max_unreachable for w in wanted.values()), default=0)
     for host, why in unreachable.items():
-        if "registry" in host.groups:
+        if "host key" in why.lower():
+            text = (
+                "its host key is not the one that is known; compare it at the host's console first"
+            )
+            yield Problem(host.name, "connection", f"{text}: {why}")
+        elif "registry" in host.groups:
             text = f"can't be reached, and every container is told its address; mend that: {why}"
             yield Problem(host.name, "connection", text)
         elif len(unreachable) > allowed:
