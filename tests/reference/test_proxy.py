@@ -1,5 +1,6 @@
 """What the proxy's agent decides, without HAProxy."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -65,16 +66,24 @@ def test_state(status: str, state: str) -> None:
     assert server(A, status).state == state
 
 
+@pytest.mark.parametrize(
+    ("check", "state"),
+    [("L7OK", "up"), ("* L7OK", "up"), ("INI", "down"), ("* INI", "down"), ("L7STS", "down")],
+)
+def test_an_engine_is_up_only_when_its_last_check_has_passed(check: str, state: str) -> None:
+    assert replace(server(A), check=check).state == state
+
+
 def test_parse_servers() -> None:
     """The columns that matter, among others, as HAProxy 2.6 prints them."""
     stat = (
-        "# pxname,svname,qcur,scur,stot,status,\n"
-        f"sayhello,{A},0,2,40,UP 1/2,\n"
-        f"sayhello,{B},0,0,7,MAINT,\n"
+        "# pxname,svname,qcur,scur,stot,status,check_status,\n"
+        f"sayhello,{A},0,2,40,UP 1/2,* L4TOUT,\n"
+        f"sayhello,{B},0,0,7,MAINT,INI,\n"
     )
     assert parse_servers(stat) == [
-        Server(name=A, status="UP 1/2", in_flight=2, served=40),
-        Server(name=B, status="MAINT", in_flight=0, served=7),
+        Server(name=A, status="UP 1/2", in_flight=2, served=40, check="* L4TOUT"),
+        Server(name=B, status="MAINT", in_flight=0, served=7, check="INI"),
     ]
     assert parse_servers("") == []
 

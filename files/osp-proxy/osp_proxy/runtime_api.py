@@ -19,6 +19,8 @@ class Server:
     status: str
     in_flight: int
     served: int
+    check: str = "L7OK"
+    """How the last health check ended, as `L7OK`; `INI` before the first, `* ` while one runs."""
 
     @property
     def is_removed(self) -> bool:
@@ -27,10 +29,15 @@ class Server:
 
     @property
     def state(self) -> str:
-        """`up`, `down`, or `draining`: removed while requests are in flight."""
+        """`up`, `down`, or `draining`: removed while requests are in flight.
+
+        HAProxy takes a new server for up until a check has failed twice; here it is up only when
+        its last check has passed.
+        """
         if self.is_removed:
             return "draining"
-        return "up" if self.status.startswith("UP") else "down"
+        passed = self.check.removeprefix("* ").startswith(("L4OK", "L6OK", "L7OK"))
+        return "up" if passed and self.status.startswith("UP") else "down"
 
 
 def execute(socket_path: Path, command: str) -> str:
@@ -56,6 +63,7 @@ def parse_servers(stat: str) -> list[Server]:
             status=row["status"],
             in_flight=int(row["scur"]),
             served=int(row["stot"]),
+            check=row["check_status"],
         )
         for row in _rows(stat)
     ]
