@@ -9,11 +9,8 @@ from itertools import pairwise
 
 from pyinfra.api.exceptions import PyinfraError
 
+from roles.observed.channel import ENDED_BY_TIMEOUT
 from roles.observed.model import Address, Container, Image, Observed, Path, Route, Service
-
-HUNG_EXIT_CODES = ("124", "137")
-"""What coreutils' `timeout` exits with when it had to end, or to kill, its command."""
-
 
 SPECIAL_ROUTES = ("anycast", "blackhole", "broadcast", "local", "multicast", "prohibit")
 """Kinds of routes, as `ip route` names them before the target, that lead to no other host."""
@@ -79,7 +76,7 @@ def _observed(sections: dict[str, list[str]]) -> Observed:
         ),
         docker_version=docker.get("version"),
         docker_error=" ".join(sections["docker"][1:]) if "exit" in docker else None,
-        docker_hangs=docker.get("exit") in HUNG_EXIT_CODES,
+        docker_hangs=int(docker.get("exit", 0)) in ENDED_BY_TIMEOUT,
         storage_driver=docker.get("driver"),
         images=tuple(_images(sections.get("images", []))),
         containers=tuple(_containers(sections.get("containers", []), sections.get("inspect", []))),
