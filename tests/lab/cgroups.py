@@ -12,18 +12,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.lab import machine
+from tests.lab.claims import RUN
+from tests.lab.files import lock
 
 GROUP = "dockyard-lab"
+LOCK = RUN / "cgroups.lock"
+"""The last host to end removes what another may just be about to use."""
 
 
 def create(name: str) -> list[Path]:
     """Make the group of a host and return its directory in each hierarchy."""
     directories = []
-    for hierarchy in _hierarchies():
-        for directory in (hierarchy / GROUP, hierarchy / GROUP / name):
-            directory.mkdir(exist_ok=True)
-            _inherit(directory)
-        directories.append(directory)
+    with lock(LOCK):
+        for hierarchy in _hierarchies():
+            for directory in (hierarchy / GROUP, hierarchy / GROUP / name):
+                directory.mkdir(exist_ok=True)
+                _inherit(directory)
+            directories.append(directory)
     return directories
 
 
@@ -39,11 +44,12 @@ def pids(name: str) -> list[int]:
 
 def remove(name: str) -> None:
     """Remove the group of a host that has no process left, and the lab's own if it was the last."""
-    for hierarchy in _hierarchies():
-        for directory, _, _ in os.walk(hierarchy / GROUP / name, topdown=False):
-            os.rmdir(directory)
-        with contextlib.suppress(OSError):
-            os.rmdir(hierarchy / GROUP)
+    with lock(LOCK):
+        for hierarchy in _hierarchies():
+            for directory, _, _ in os.walk(hierarchy / GROUP / name, topdown=False):
+                os.rmdir(directory)
+            with contextlib.suppress(OSError):
+                os.rmdir(hierarchy / GROUP)
 
 
 def _hierarchies() -> Iterator[Path]:
