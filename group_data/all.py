@@ -10,8 +10,20 @@ export_ip = "auto"
 max_unreachable = 0
 
 docker_engine = {
-    # "distro": the distribution's own packages.
+    # "distro": the distribution's own packages. "vendor": Docker's, or a mirror of them. "files":
+    # package files that you name. "script": a script that you name. "present": somebody else's,
+    # verified only. docs/engine.md tells which one when, and what else can be said here.
     "source": "distro",
+    # Name one ("26.1.5", or the packages' own notation) to have the same everywhere.
+    "version": None,
+    # What is said here is merged into the host's own /etc/docker/daemon.json.
+    "config": {
+        # Without a bound, one container that talks fills the disk.
+        "log-driver": "json-file",
+        "log-opts": {"max-size": "10m", "max-file": "3"},
+        # Containers run on while the engine restarts. Set it to None on hosts of a swarm.
+        "live-restore": True,
+    },
 }
 
 images = {

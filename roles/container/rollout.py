@@ -98,7 +98,7 @@ class Rollout:
 
         return Treatment(
             host=host,
-            change=change,
+            changes=(change,),
             drain=drain,
             apply=lambda: converge(state, host, spec, change),
             prove=prove,

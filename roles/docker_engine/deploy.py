@@ -2,13 +2,11 @@ from __future__ import annotations
 
 from pyinfra.api import deploy
 
-from roles.docker_engine.operations import engine_packages, engine_service
-
-INSTALL_S = 900
+from roles.docker_engine.operations import engines
+from roles.docker_engine.rollout import ROLLOUT
 
 
 @deploy("Docker engine")
 def install_engine() -> None:
-    """Have the engine installed, its service enabled and running, its API answering."""
-    engine_packages(name="packages", _timeout=INSTALL_S)
-    engine_service(name="service", _timeout=INSTALL_S)
+    """Have the wanted engine installed, held, configured, enabled, running and answering."""
+    engines(rollout=ROLLOUT, name="engines", _run_once=True)

@@ -83,6 +83,7 @@ class Observed:
     os_id: str
     os_version: str
     os_like: tuple[str, ...]
+    os_codename: str
     init: str
     cgroup_version: int | None
     cgroup_controllers: frozenset[str]
@@ -90,7 +91,14 @@ class Observed:
     addresses: tuple[Address, ...]
     routes: tuple[Route, ...]
     packages: Mapping[str, str]
+    """The packages of container engines that are installed, whole or in part, with versions."""
     docker_service: Service
+    unfinished: frozenset[str] = frozenset()
+    """Those of `packages` whose installation was cut off half-way."""
+    held: frozenset[str] = frozenset()
+    """Package names that a system upgrade leaves alone."""
+    daemon_json: str | None = None
+    """The text of the engine's configuration; None where there is no such file."""
     docker_version: str | None = None
     """The engine's version; None where no engine answers."""
     docker_error: str | None = None
@@ -105,6 +113,8 @@ class Observed:
     """The paths that were asked for and exist."""
     first_lines: Mapping[str, str] = field(default_factory=dict)
     """The first line of each file that was asked for and exists."""
+    sums: Mapping[str, str] = field(default_factory=dict)
+    """The SHA-256 of each file that was asked for and exists, in hexadecimal."""
     resolved: Mapping[str, IPv4Address] = field(default_factory=dict)
     """What the host resolves the names to that were asked for."""
 

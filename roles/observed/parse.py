@@ -55,6 +55,10 @@ def _observed(sections: dict[str, list[str]]) -> Observed:
     cgroup = (sections["cgroup"] or [""])[0].split()
     service = _pairs(sections["service"])
     docker = _pairs(sections.get("docker", []))
+    packages = [line.split("|", 2) for line in sections["packages"]]
+    there = [
+        (state.strip(), name, version) for state, name, version in packages if state[1] in "iUFHWt"
+    ]
     asked = [line.split("|") for line in sections["asked"]]
     return Observed(
         user_id=int(host["user_id"]),
@@ -64,13 +68,18 @@ def _observed(sections: dict[str, list[str]]) -> Observed:
         os_id=release.get("ID", ""),
         os_version=release.get("VERSION_ID", ""),
         os_like=tuple(release.get("ID_LIKE", "").split()),
+        os_codename=release.get("VERSION_CODENAME", ""),
         init=host["init"],
         cgroup_version=int(cgroup[0]) if cgroup else None,
         cgroup_controllers=frozenset(cgroup[1:]),
         has_overlay=host["overlay"] == "yes",
         addresses=tuple(_addresses(sections["addresses"])),
         routes=tuple(_routes(sections["routes"])),
-        packages=dict(line.split("|", 1) for line in sections["packages"]),
+        packages={name: version for _, name, version in there},
+        unfinished=frozenset(name for state, name, _ in there if state[1:] != "i"),
+        held=frozenset(name for state, name, _ in there if state[0] == "h")
+        | frozenset(" ".join(sections["excluded"]).split()),
+        daemon_json=_raw(sections["daemon_json"]),
         docker_service=Service(
             enabled=service.get("enabled") == "enabled", active=service.get("active") == "active"
         ),
@@ -83,12 +92,18 @@ def _observed(sections: dict[str, list[str]]) -> Observed:
         listening=frozenset(int(line.rpartition(":")[2]) for line in sections["listening"]),
         paths={a[1]: Path(kind=a[2], owner=a[3], mode=a[4]) for a in asked if a[0] == "path"},
         first_lines={a[1]: "|".join(a[2:]) for a in asked if a[0] == "file"},
+        sums={a[1]: a[2] for a in asked if a[0] == "sum"},
         resolved={a[1]: IPv4Address(a[2]) for a in asked if a[0] == "name" and a[2]},
     )
 
 
 def _pairs(lines: list[str]) -> dict[str, str]:
     return {key: value for key, _, value in (line.partition("=") for line in lines)}
+
+
+def _raw(lines: list[str]) -> str | None:
+    """A text whose lines the probe has put a sign before, so that none can look like a section."""
+    return "\n".join(line[1:] for line in lines[1:]) if lines else None
 
 
 def _addresses(lines: list[str]) -> Iterator[Address]:

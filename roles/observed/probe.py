@@ -25,11 +25,17 @@ class Look:
 
     paths: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    sums: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
 
     @property
     def arguments(self) -> list[str]:
-        asked = (("path", self.paths), ("file", self.files), ("name", self.names))
+        asked = (
+            ("path", self.paths),
+            ("file", self.files),
+            ("sum", self.sums),
+            ("name", self.names),
+        )
         return [word for kind, values in asked for value in values for word in (kind, value)]
 
 

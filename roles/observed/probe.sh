@@ -1,5 +1,5 @@
 # Reads this host and changes nothing. Arguments: docker's time limit in seconds, then any of
-# "path P", "file P" (its first line), "name N" (to be resolved).
+# "path P", "file P" (its first line), "sum P" (its SHA-256), "name N" (to be resolved).
 # Sections start with "@@name"; what comes before the first or after "@@end" is not ours.
 LC_ALL=C
 PATH="$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -8,7 +8,8 @@ docker_limit_s=$1
 shift
 
 section() { printf '\n@@%s\n' "$1"; }
-bounded() { timeout -k 1 "$docker_limit_s" docker "$@" </dev/null; }
+bounded_by() { timeout -k 1 "$@" </dev/null; }
+bounded() { bounded_by "$docker_limit_s" docker "$@"; }
 
 # Sets `answer`, of an engine that answered before: it may hang all the same, and is then not asked
 # again. What it warns of is no data.
@@ -47,16 +48,34 @@ ip -o -4 route show table main
 section listening
 ss -Hltn 2>/dev/null | awk '{ print $4 }'
 
+# What dpkg wants with a package and what it has come to ("ii", "hi", "iF"...); rpm knows no such.
 section packages
-if command -v dpkg-query >/dev/null; then
-    dpkg-query -W -f '${db:Status-Abbrev}|${Package}|${Version}\n' 2>/dev/null |
-        grep -E '^.i' | grep -E '\|(docker|containerd|runc)' | cut -d'|' -f2-
-fi
+{
+    dpkg-query -W -f '${db:Status-Abbrev}|${Package}|${Version}\n' 2>/dev/null
+    rpm -qa --qf 'ii|%{NAME}|%{EPOCHNUM}:%{VERSION}-%{RELEASE}\n' 2>/dev/null | sed 's/|0:/|/'
+} | grep -E '^[^|]*\|(docker|containerd|runc|moby|podman-docker|lxc-docker)'
+section excluded
+for file in /etc/dnf/dnf.conf /etc/yum.conf; do
+    [ ! -f "$file" ] || [ -L "$file" ] || awk '
+        /^\[/ { main = ($1 == "[main]") }
+        main && /^(exclude|excludepkgs)[ \t]*=/ { sub(/^[^=]*=/, ""); gsub(/,/, " "); print }' "$file"
+done
 
 section service
-if command -v systemctl >/dev/null; then
+if [ -d /run/systemd/system ]; then
     printf 'enabled=%s\n' "$(systemctl is-enabled docker.service 2>/dev/null)"
     printf 'active=%s\n' "$(systemctl is-active docker.service 2>/dev/null)"
+elif [ -x /etc/init.d/docker ]; then
+    for link in /etc/rc[2-5].d/S??docker; do
+        [ ! -e "$link" ] || { echo enabled=enabled && break; }
+    done
+    ! bounded_by 10 service docker status >/dev/null 2>&1 || echo active=active
+fi
+
+section daemon_json
+if [ -f /etc/docker/daemon.json ]; then
+    echo present
+    head -c 65536 /etc/docker/daemon.json | sed 's/^/|/'
 fi
 
 section asked
@@ -64,6 +83,7 @@ while [ $# -gt 1 ]; do
     case $1 in
     path) stat -c "path|$2|%F|%u:%g|%a" -- "$2" 2>/dev/null ;;
     file) [ -f "$2" ] && printf 'file|%s|%s\n' "$2" "$(head -n 1 -- "$2" | head -c 200)" ;;
+    sum) [ -f "$2" ] && printf 'sum|%s|%s\n' "$2" "$(sha256sum <"$2" | cut -d' ' -f1)" ;;
     name) printf 'name|%s|%s\n' "$2" "$(getent ahostsv4 "$2" | awk '{ print $1; exit }')" ;;
     esac
     shift 2

@@ -40,18 +40,22 @@ class Treatment:
     """What is done to one host: each step raises where it fails."""
 
     host: Host
-    change: Change
+    changes: tuple[Change, ...]
     drain: Callable[[], None]
     apply: Callable[[], None]
     prove: Callable[[], None]
     undrain: Callable[[], None]
     """Undo `drain`, where the treatment ends between it and `apply`."""
 
+    @property
+    def interrupts(self) -> bool:
+        return any(change.interrupts for change in self.changes)
+
 
 def conduct(state: State, treatments: list[Treatment]) -> bool:
     """Carry treatments out; False where one failed. The first failure ends the rollout."""
-    at_once = [t for t in treatments if not t.change.interrupts]
-    in_turn = [t for t in treatments if t.change.interrupts]
+    at_once = [t for t in treatments if not t.interrupts]
+    in_turn = [t for t in treatments if t.interrupts]
     failures = [f for f in Pool(AT_ONCE).map(lambda t: _treat(state, t), at_once) if f]
     while in_turn and not failures:
         exit_if_interrupted()
@@ -98,8 +102,9 @@ def _treat(state: State, treatment: Treatment) -> str | None:
         _out_of_service(treatment)
         treatment.prove()
     except FAILURES as error:
-        return f"{host.name}: {treatment.change.action}: {error}"
-    done(state, treatment.change)
+        return f"{host.name}: {'; '.join(c.action for c in treatment.changes)}: {error}"
+    for change in treatment.changes:
+        done(state, change)
     return None
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 from roles.container.part import PartSpec
+from roles.docker_engine.transaction import Transaction
 from roles.observed import Observed
 from roles.run.wanted import ROLE_OF_GROUP, Wanted
 
@@ -22,6 +23,8 @@ class Member:
     address: IPv4Address
     in_limit: bool
     """Whether this run may change the host."""
+    rehearsed: Transaction | None = None
+    """What the host's package manager would do for its engine; None where nothing is needed."""
 
     def part(self, role: str) -> PartSpec | None:
         """What the host is to run of a role; None where it is not in the role's group."""

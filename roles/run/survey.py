@@ -20,7 +20,9 @@ from pyinfra.api.exceptions import ConnectError
 from pyinfra.context import ctx_state
 
 from roles.container.plan import directories
+from roles.docker_engine import managed
 from roles.docker_engine import plan as docker_engine
+from roles.docker_engine.rehearsal import rehearse
 from roles.host_check import plan as host_check
 from roles.images import plan as images
 from roles.observed import Look, Observed
@@ -109,6 +111,8 @@ def _survey(state: State, roles: tuple[Role, ...]) -> Fleet:
     problems += wrong
     problems += [p for check in (host_check.check, conflicts.check) for p in check(fleet)]
     problems += [problem for role in roles for problem in role.check(fleet)]
+    if docker_engine in roles and not problems:
+        fleet, problems = rehearse(state, fleet)
     if problems:
         raise Refused(problems)
     return fleet
@@ -197,8 +201,12 @@ def _look(wanted: Wanted | None) -> Look:
     data = wanted.registry.server.data.host if wanted.registry.server else None
     connection = wanted.registry.connection or ""
     paths = [directory.path for part in parts for directory in directories(part)]
+    engine_paths, engine_sums = managed.looked_at(wanted.docker_engine)
+    if data:
+        paths.append(f"{data}/{registry.HISTORY}")
     return Look(
-        paths=(*paths, f"{data}/{registry.HISTORY}") if data else tuple(paths),
+        paths=(*paths, *engine_paths),
+        sums=engine_sums,
         files=(f"{data}/{registry.MYID}",) if data else (),
         names=tuple(place.rpartition(":")[0] for place in connection.split(",") if place),
     )

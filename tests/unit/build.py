@@ -100,6 +100,7 @@ def bare(address: str | IPv4Address = "198.18.0.11", **changes: Any) -> Observed
         os_id="debian",
         os_version="12",
         os_like=(),
+        os_codename="bookworm",
         init="systemd",
         cgroup_version=2,
         cgroup_controllers=frozenset({"cpu", "cpuset", "io", "memory", "pids"}),

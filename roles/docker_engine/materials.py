@@ -1,0 +1,51 @@
+"""What a host's engine is made from that this machine has to bring: key, package files, script."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from roles.docker_engine import downloads, managed, openpgp
+from roles.docker_engine.openpgp import WrongKey
+from roles.run.fleet import Member
+from roles.run.problems import Problem
+
+
+@dataclass(frozen=True)
+class Materials:
+    key: bytes | None = None
+    """The vendor's signing key, and no other."""
+    packages: list[Path] = field(default_factory=list)
+    script: Path | None = None
+
+
+def materials(member: Member) -> Materials | Problem:
+    """Return what a host needs from this machine, checked; or what is wrong with it.
+
+    A URL is fetched once for all hosts.
+    """
+    spec = member.wanted.docker_engine
+    key = f"docker_engine.{'vendor.key' if spec.source == 'vendor' else spec.source}"
+    try:
+        if spec.source == "vendor":
+            place = managed.key_place(spec, member.observed)
+            return Materials(key=_key(place, managed.fingerprint(spec, member.observed)))
+        if spec.source == "files":
+            return Materials(packages=[*map(downloads.local, spec.files)])
+        if spec.source == "script" and spec.script:
+            return Materials(script=downloads.local(spec.script))
+    except downloads.Unusable as error:
+        return Problem(member.name, key, f"{error}; mend it there, or here")
+    except WrongKey as error:
+        text = f"{error}; find out why before you trust another"
+        return Problem(member.name, "docker_engine.vendor.fingerprint", text)
+    return Materials()
+
+
+@cache
+def _key(place: str, fingerprint: str) -> bytes:
+    try:
+        return openpgp.pinned(downloads.key_material(place), fingerprint)
+    except WrongKey as error:
+        raise WrongKey(f"{place}: {error}") from None

@@ -1,0 +1,170 @@
+"""Change the engine under running parts: drained and stopped before, started and proven after."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, replace
+
+from pyinfra import logger
+from pyinfra.api import FunctionCommand, Host, State
+from pyinfra.api.command import PyinfraCommand
+
+from roles.container.rollout import Rollout
+from roles.docker_engine import commands
+from roles.docker_engine.commands import Cargo, Step
+from roles.docker_engine.materials import Materials, materials
+from roles.docker_engine.plan import EngineChange, changes
+from roles.observed import channel, forget, observe
+from roles.proxy import rollout as proxy
+from roles.registry import rollout as registry
+from roles.run.conductor import NotProven, Treatment, conduct
+from roles.run.current import current_fleet
+from roles.run.fleet import Fleet, Member
+from roles.run.problems import Problem
+from roles.soa_engine import rollout as soa_engine
+
+PARTS: tuple[Rollout, ...] = (registry.ROLLOUT, soa_engine.ROLLOUT, proxy.ROLLOUT)
+"""The parts whose callers notice a restart, in the order in which they are started and proven."""
+
+SPARE_S = 60
+
+Plan = Callable[[Member], list[EngineChange]]
+Compose = Callable[
+    [Member, list[EngineChange], Materials, Mapping[str, int]], tuple[list[Step], Cargo]
+]
+
+
+@dataclass(frozen=True)
+class EngineRollout:
+    """What is to be done to hosts' engines, and how each host is told."""
+
+    plan: Plan
+    compose: Compose
+    proves: bool = True
+    """Whether the engine is up afterwards, so that what runs on it can be proven."""
+
+    def commands(self, state: State) -> Generator[PyinfraCommand, None, None]:
+        """What the operation yields; to be called with `_run_once`."""
+        if any(self.plan(member) for member in current_fleet(state) if member.in_limit):
+            yield FunctionCommand(self._conduct, (), {})
+
+    def _conduct(self, state: State, host: Host) -> bool:
+        fleet = current_fleet(state)
+        treatments = []
+        for member in fleet:
+            found = self.plan(member) if member.in_limit else []
+            brought = materials(member) if found else None
+            if isinstance(brought, Problem):
+                logger.error(str(brought))
+                return False
+            if brought:
+                treatments.append(self._treatment(state, fleet, member, found, brought))
+        done = conduct(state, treatments)
+        for treatment in treatments:
+            forget(treatment.host)  # others may have read it meanwhile
+        return done
+
+    def _treatment(
+        self,
+        state: State,
+        fleet: Fleet,
+        member: Member,
+        found: list[EngineChange],
+        brought: Materials,
+    ) -> Treatment:
+        host = state.inventory.get_host(member.name)
+        interrupts = any(change.interrupts for change in found)
+        affected = running_parts(member) if interrupts else []
+
+        def drain() -> None:
+            for part in affected:
+                part.drain(state, fleet, member)
+
+        def undrain() -> None:
+            for part in affected:
+                part.undrain(state, fleet, member)
+
+        def apply() -> None:
+            containers = running_containers(member) if interrupts else {}
+            steps, cargo = self.compose(member, found, brought, containers)
+            for change in found:
+                host.log(change.action)
+            tell(state, host, member, steps, cargo, containers)
+
+        def prove() -> None:
+            if not self.proves:
+                return
+            self._is_as_wanted(state, host, member)
+            for part in affected:
+                part.prove(state, fleet, member)
+
+        return Treatment(host, tuple(found), drain, apply, prove, undrain)
+
+    def _is_as_wanted(self, state: State, host: Host, member: Member) -> None:
+        """Read the host again: nothing may be left to do.
+
+        Raises:
+            NotProven: something is.
+        """
+        forget(host)
+        left = self.plan(replace(member, observed=observe(state, host)))
+        if left:
+            raise NotProven(f"still to do afterwards: {'; '.join(map(str, left))}")
+
+
+def running_parts(member: Member) -> list[Rollout]:
+    """The parts that run on a host now, and whose callers would notice."""
+    return [part for part in PARTS if _runs(member, part.role)]
+
+
+def running_containers(member: Member) -> dict[str, int]:
+    """Our containers that run on a host now, with the seconds that each may take to stop."""
+    parts = [(role, part) for role, part in member.parts.items() if _runs(member, role)]
+    return {part.container: part.stop_timeout_s for _, part in parts}
+
+
+def _runs(member: Member, role: str) -> bool:
+    part = member.part(role)
+    found = member.observed.container(part.container) if part else None
+    return found is not None and found.running
+
+
+def tell(
+    state: State,
+    host: Host,
+    member: Member,
+    steps: list[Step],
+    cargo: Cargo,
+    containers: Mapping[str, int],
+) -> None:
+    """Run steps on a host, and show what it says while it is at it.
+
+    Raises:
+        RemoteError: a step failed; what was half done has been put back, and the text says why.
+    """
+    spec = member.wanted.docker_engine
+    limit_s = spec.lock_timeout_s + spec.install_timeout_s + spec.start_timeout_s + SPARE_S
+    heard = bytearray()
+
+    def hear(chunk: bytes) -> None:
+        heard.extend(chunk)
+        *lines, rest = bytes(heard).split(b"\n")
+        heard[:] = rest
+        for line in lines:
+            host.log(line.decode("utf-8", errors="replace").removeprefix("say: "))
+
+    result = channel.run(
+        state,
+        host,
+        commands.UNPACK_AND_RUN,
+        stdin=commands.archive(member, steps, cargo),
+        timeout_s=limit_s + sum(containers.values()),
+        on_stdout=hear,
+        check=False,
+    )
+    if result.exit_code != 0:
+        said = result.stderr.decode("utf-8", errors="replace").strip()
+        raise channel.RemoteError(said or f"a step exited with {result.exit_code}")
+
+
+ROLLOUT = EngineRollout(changes, commands.treatment)
