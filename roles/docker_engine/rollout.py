@@ -10,7 +10,7 @@ from pyinfra.api import FunctionCommand, Host, State
 from pyinfra.api.command import PyinfraCommand
 
 from roles.container.rollout import Rollout
-from roles.docker_engine import commands
+from roles.docker_engine import commands, service
 from roles.docker_engine.commands import Cargo, Step
 from roles.docker_engine.materials import Materials, materials
 from roles.docker_engine.plan import EngineChange, changes
@@ -40,8 +40,8 @@ class EngineRollout:
 
     plan: Plan
     compose: Compose
-    proves: bool = True
-    """Whether the engine is up afterwards, so that what runs on it can be proven."""
+    left: Plan
+    """What a host still lacks once it was told."""
 
     def commands(self, state: State) -> Generator[PyinfraCommand, None, None]:
         """What the operation yields; to be called with `_run_once`."""
@@ -92,24 +92,29 @@ class EngineRollout:
             tell(state, host, member, steps, cargo, containers)
 
         def prove() -> None:
-            if not self.proves:
+            after = self._as_wanted(state, host, member)
+            if not after.observed.docker_service.active:
                 return
-            self._is_as_wanted(state, host, member)
-            for part in affected:
-                part.prove(state, fleet, member)
+            before = running_parts(member)
+            started = [part for part in running_parts(after) if part not in before]
+            for part in PARTS:
+                if part in affected or part in started:
+                    part.prove(state, fleet, member)
 
         return Treatment(host, tuple(found), drain, apply, prove, undrain)
 
-    def _is_as_wanted(self, state: State, host: Host, member: Member) -> None:
-        """Read the host again: nothing may be left to do.
+    def _as_wanted(self, state: State, host: Host, member: Member) -> Member:
+        """Read the host again, and return it so: nothing may be left to do.
 
         Raises:
             NotProven: something is.
         """
         forget(host)
-        left = self.plan(replace(member, observed=observe(state, host)))
+        after = replace(member, observed=observe(state, host))
+        left = self.left(after)
         if left:
             raise NotProven(f"still to do afterwards: {'; '.join(map(str, left))}")
+        return after
 
 
 def running_parts(member: Member) -> list[Rollout]:
@@ -167,4 +172,5 @@ def tell(
         raise channel.RemoteError(said or f"a step exited with {result.exit_code}")
 
 
-ROLLOUT = EngineRollout(changes, commands.treatment)
+ROLLOUT = EngineRollout(changes, commands.treatment, left=changes)
+SERVICE = EngineRollout(service.changes, service.steps, left=service.left)

@@ -1,4 +1,4 @@
-"""How a proxy is proven: callers can find it, and it lists every running engine as up."""
+"""When a proxy may go, and how it is proven: callers can find it, and it lists every running engine as up."""
 
 from __future__ import annotations
 
@@ -6,11 +6,30 @@ from pyinfra.api import State
 
 from roles.container.rollout import Rollout, prove_steady
 from roles.proxy.plan import ROLE, container, proxy, registered_name
-from roles.proxy.status import listed_engines
+from roles.proxy.status import listed_engines, telling_proxies
 from roles.registry.session import session
 from roles.run.conductor import wait_until
 from roles.run.fleet import Fleet, Member
 from roles.soa_engine.plan import running_name
+
+
+READY_S = 10
+
+
+def drain(state: State, fleet: Fleet, member: Member) -> None:
+    """See that another proxy answers, before this one is taken away; it drains itself at SIGTERM.
+
+    Of proxies that do not tell their state nothing is known.
+    """
+    others = {n: port for n, port in telling_proxies(fleet).items() if n != member.name}
+
+    def missing() -> str | None:
+        if any(listed_engines(state, fleet[n], port) is not None for n, port in others.items()):
+            return None
+        return f"none of {', '.join(others)} answers, so this proxy can't be taken away"
+
+    if others:
+        wait_until(state.inventory.get_host(member.name), missing, READY_S)
 
 
 def prove(state: State, fleet: Fleet, member: Member) -> None:
@@ -41,4 +60,4 @@ def prove(state: State, fleet: Fleet, member: Member) -> None:
             wait_until(host, unregistered, part.ready_timeout_s)
 
 
-ROLLOUT = Rollout(ROLE, container, prove=prove)
+ROLLOUT = Rollout(ROLE, container, prove=prove, drain=drain)

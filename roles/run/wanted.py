@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from ipaddress import IPv4Address
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationError
 from pyinfra.api import Host
@@ -48,6 +48,8 @@ class Wanted(Data):
 
     export_ip: Annotated[str, AfterValidator(_auto_or_ipv4)] = "auto"
     max_unreachable: Annotated[int, Field(ge=0)] = 0
+    action: Literal["status", "start", "stop", "restart"] | None = None
+    """What deploy/service.py is asked for, by --data."""
     docker_engine: DockerEngineSpec = DockerEngineSpec()
     images: ImagesSpec = ImagesSpec()
     registry: RegistrySpec = RegistrySpec()

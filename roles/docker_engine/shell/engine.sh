@@ -130,9 +130,15 @@ start_containers() {
     while read -r name; do
         say "starting $name"
         docker start "$name" >>"$log" 2>&1 </dev/null ||
-            printf 'container %s can not be started again: %s\n' "$name" "$(tail -n 1 "$log")" >&2
+            printf 'container %s can not be started: %s\n' "$name" "$(tail -n 1 "$log")" >&2
     done <"$stopped"
     : >"$stopped"
+}
+
+# start_ours LABEL: every container of ours that an earlier stop has left.
+start_ours() {
+    docker ps -a --filter "label=$1" --filter status=exited --format '{{.Names}}' >"$stopped"
+    start_containers
 }
 
 # run_script SECONDS FILE VERSION: somebody else's way to install an engine.
