@@ -20,6 +20,7 @@ from roles.docker_engine.plan import (
     files,
     has_run,
     lacks_key,
+    package_need,
     target,
 )
 from roles.observed import channel
@@ -41,8 +42,12 @@ UNPACK_AND_RUN = (
 
 
 def rehearsal(member: Member, materials: Materials) -> tuple[list[Step], Cargo]:
-    """Have the package manager say what it would do; nothing on the host is changed."""
+    """Have package manager and engine say what they would do; nothing on the host is changed."""
     spec, key, packages = member.wanted.docker_engine, materials.key, materials.packages
+    if package_need(member) is None:
+        change = config(member)
+        text = change.text if change else ""
+        return [["check_config", CONFIG]], _settings(member, True) | {CONFIG: text.encode()}
     cargo = _settings(member, scratch=True) | {path.name: path for path in packages}
     if packages:
         return [["rehearse_files", *_as_files(packages), *_going(member)]], cargo

@@ -7,6 +7,7 @@ problem, and a dry run shows the very versions that a run installs.
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import replace
 
 from gevent.pool import Pool
@@ -15,7 +16,7 @@ from pyinfra.api import State
 from roles.docker_engine import commands
 from roles.docker_engine.materials import Materials, materials
 from roles.docker_engine.packages import COMPANIONS, installed_engine
-from roles.docker_engine.plan import ROLE, downgrade, package_need, target
+from roles.docker_engine.plan import ROLE, config_change, downgrade, has_run, package_need, target
 from roles.docker_engine.transaction import Transaction, parse
 from roles.docker_engine.versions import is_older
 from roles.observed import channel
@@ -26,9 +27,14 @@ AT_ONCE = 20
 LIMIT_S = 300
 
 
-def rehearse(state: State, fleet: Fleet) -> tuple[Fleet, list[Problem]]:
-    """Return the fleet with what would be done to each host, and every problem of it."""
-    needing = [m for m in fleet if m.in_limit and package_need(m) is not None]
+def rehearse(
+    state: State, fleet: Fleet, without: Container[str | None] = ()
+) -> tuple[Fleet, list[Problem]]:
+    """Return the fleet with what would be done to each host, and every problem of it.
+
+    Hosts of `without` are left out: they have problems enough.
+    """
+    needing = [m for m in fleet if m.in_limit and m.name not in without and _needs(m)]
     brought = {member.name: materials(member) for member in needing}
     problems = [found for found in brought.values() if isinstance(found, Problem)]
 
@@ -44,11 +50,18 @@ def rehearse(state: State, fleet: Fleet) -> tuple[Fleet, list[Problem]]:
         found = results.get(member.name)
         if isinstance(found, Problem):
             problems.append(found)
-        elif found:
+        elif found and package_need(member):
             problems += transaction_problems(member, found)
             member = replace(member, rehearsed=found)
         members.append(member)
     return replace(fleet, members=tuple(members)), problems
+
+
+def _needs(member: Member) -> bool:
+    """Whether there is something to be asked: packages, or a configuration for an engine there."""
+    return package_need(member) is not None or (
+        has_run(member.observed) and config_change(member) is not None
+    )
 
 
 def transaction_problems(member: Member, found: Transaction) -> list[Problem]:

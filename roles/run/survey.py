@@ -111,8 +111,9 @@ def _survey(state: State, roles: tuple[Role, ...]) -> Fleet:
     problems += wrong
     problems += [p for check in (host_check.check, conflicts.check) for p in check(fleet)]
     problems += [problem for role in roles for problem in role.check(fleet)]
-    if docker_engine in roles and not problems:
-        fleet, problems = rehearse(state, fleet)
+    if docker_engine in roles:
+        fleet, wrong = rehearse(state, fleet, without={problem.host for problem in problems})
+        problems += wrong
     if problems:
         raise Refused(problems)
     return fleet

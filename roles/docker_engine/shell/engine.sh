@@ -151,21 +151,23 @@ run_script() {
 
 # Before 23.0 the engine can't check a file. But it reads the file before it looks at the log level,
 # and ends at one that it does not know.
+# check_config FILE
 check_config() {
     if dockerd --help 2>&1 | grep -q -e '--validate'; then
-        found=$(dockerd --validate --config-file "$1" 2>&1) && return
+        found=$(dockerd --validate --config-file "./$1" 2>&1) && return
     else
-        found=$(timeout 10 dockerd --config-file "$1" --log-level none-such 2>&1)
+        found=$(timeout 10 dockerd --config-file "./$1" --log-level none-such 2>&1)
         case $found in
         *'parse logging level'*) return ;;
         *'as a flag and in the configuration file: log-level:'*) return ;;
         esac
     fi
-    fail "docker_engine.config: this engine refuses it: $(printf '%s\n' "$found" | tail -n 1)"
+    found=$(printf '%s\n' "$found" | tail -n 1)
+    fail "docker_engine.config: the engine refuses it: ${found#*"with file ./$1: "}"
 }
 # configure FILE reload|restart SECONDS
 configure() {
-    check_config "$work/$1"
+    check_config "$1"
     put "$1" /etc/docker/daemon.json 644
     if [ "$2" = reload ] && docker version >/dev/null 2>&1; then
         service_reload
