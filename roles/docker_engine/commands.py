@@ -72,6 +72,8 @@ def treatment(
     by_files = bool(packages)
     cargo = _settings(member, scratch=by_files) | {path.name: path for path in packages}
     steps: list[Step] = [["only_one", str(spec.lock_timeout_s)]]
+    if "packages" in kinds:
+        steps.append(["await_lock", str(spec.lock_timeout_s)])
     if containers:
         pairs = [word for name, limit_s in containers.items() for word in (str(limit_s), name)]
         steps.append(["stop_containers", *pairs])

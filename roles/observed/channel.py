@@ -30,6 +30,8 @@ MOST_BYTES = 64 * 1024 * 1024
 MOST_NOISE_BYTES = 1024 * 1024
 ENDED_BY_TIMEOUT = (124, 137)
 """What coreutils' `timeout` exits with when it had to end, or to kill, its command."""
+NO_EXIT_STATUS = -1
+"""What paramiko tells of a command whose channel was closed before it ended."""
 GRACE_S = 5
 """What a remote command that ignores SIGTERM is given, before `timeout` kills it."""
 
@@ -93,6 +95,8 @@ def run(
     except (OSError, EOFError, SSHException) as error:
         raise RemoteError(f"the connection broke during `{shown}`: {error}") from error
     result = Result(exit_code, stdout.kept, stderr.kept)
+    if exit_code == NO_EXIT_STATUS:
+        raise RemoteError(f"the connection broke during `{shown}`; it may have gone on there")
     if exit_code in ENDED_BY_TIMEOUT:
         raise RemoteError(f"`{shown}` did not end within {timeout_s:g} s\n{result.last_lines}")
     if check and exit_code != 0:

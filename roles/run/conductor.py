@@ -51,6 +51,11 @@ class Treatment:
     def interrupts(self) -> bool:
         return any(change.interrupts for change in self.changes)
 
+    @property
+    def what(self) -> str:
+        """What is being done, in a word."""
+        return self.changes[0].action if len(self.changes) == 1 else self.changes[0].role
+
 
 def conduct(state: State, treatments: list[Treatment]) -> bool:
     """Carry treatments out; False where one failed. The first failure ends the rollout."""
@@ -102,7 +107,7 @@ def _treat(state: State, treatment: Treatment) -> str | None:
         _out_of_service(treatment)
         treatment.prove()
     except FAILURES as error:
-        return f"{host.name}: {'; '.join(c.action for c in treatment.changes)}: {error}"
+        return f"{host.name}: {treatment.what}: {error}"
     for change in treatment.changes:
         done(state, change)
     return None
