@@ -86,7 +86,13 @@ def _rehearsed(state: State, member: Member, brought: Materials) -> Transaction 
     archive = commands.archive(member, *commands.rehearsal(member, brought))
     try:
         result = channel.run(
-            state, host, commands.UNPACK_AND_RUN, stdin=archive, timeout_s=LIMIT_S, check=False
+            state,
+            host,
+            commands.UNPACK_AND_RUN,
+            stdin=archive,
+            timeout_s=LIMIT_S,
+            check=False,
+            called="the rehearsal of the engine's installation",
         )
     except channel.RemoteError as error:
         return Problem(member.name, f"{ROLE}.source", str(error))

@@ -166,6 +166,7 @@ def tell(
         timeout_s=limit_s + sum(containers.values()),
         on_stdout=hear,
         check=False,
+        called="the change of the engine",
     )
     if result.exit_code != 0:
         said = result.stderr.decode("utf-8", errors="replace").strip()

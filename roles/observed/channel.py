@@ -68,12 +68,13 @@ def run(
     stdin: bytes | Iterable[bytes] = b"",
     on_stdout: Sink | None = None,
     check: bool = True,
+    called: str | None = None,
 ) -> Result:
     """Run a command on a host, with the host's own sudo settings.
 
     A list is quoted word by word; a string is given to `sh` as it is. `stdin` may be an iterator of
     chunks; with `on_stdout` the output goes there, chunk by chunk, and is not kept. The time limit
-    (seconds) ends the remote process too.
+    (seconds) ends the remote process too. Errors show the command, or what it is `called`.
 
     Raises:
         RemoteError: the command exited with another status than 0 (unless `check` is False), took
@@ -85,22 +86,22 @@ def run(
     chunks = [stdin] if isinstance(stdin, bytes) else stdin
     stdout, stderr = _Collected(on_stdout, after=f"{MARK}\n".encode()), _Collected()
     shown = command if isinstance(command, str) else shlex.join(command)
-    shown = shown if len(shown) < 120 else f"{shown[:117]}..."
+    shown = called or (f"{shown}" if len(shown) < 120 else f"`{shown[:117]}...`")
     execute = _run_local if isinstance(host.connector, LocalConnector) else _run_ssh
     try:
         with gevent.Timeout(timeout_s + 2 * GRACE_S):
             exit_code = execute(host, line, _with_preface(preface, chunks), stdout, stderr)
     except gevent.Timeout:
-        raise RemoteError(f"`{shown}` did not end within {timeout_s:g} s") from None
+        raise RemoteError(f"{shown} did not end within {timeout_s:g} s") from None
     except (OSError, EOFError, SSHException) as error:
-        raise RemoteError(f"the connection broke during `{shown}`: {error}") from error
+        raise RemoteError(f"the connection broke during {shown}: {error}") from error
     result = Result(exit_code, stdout.kept, stderr.kept)
     if exit_code == NO_EXIT_STATUS:
-        raise RemoteError(f"the connection broke during `{shown}`; it may have gone on there")
+        raise RemoteError(f"the connection broke during {shown}; it may have gone on there")
     if exit_code in ENDED_BY_TIMEOUT:
-        raise RemoteError(f"`{shown}` did not end within {timeout_s:g} s\n{result.last_lines}")
+        raise RemoteError(f"{shown} did not end within {timeout_s:g} s\n{result.last_lines}")
     if check and exit_code != 0:
-        raise RemoteError(f"`{shown}` exited with {exit_code}\n{result.last_lines}".rstrip())
+        raise RemoteError(f"{shown} exited with {exit_code}\n{result.last_lines}".rstrip())
     return result
 
 
