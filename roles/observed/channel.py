@@ -86,7 +86,7 @@ def run(
     chunks = [stdin] if isinstance(stdin, bytes) else stdin
     stdout, stderr = _Collected(on_stdout, after=f"{MARK}\n".encode()), _Collected()
     shown = command if isinstance(command, str) else shlex.join(command)
-    shown = called or (f"{shown}" if len(shown) < 120 else f"`{shown[:117]}...`")
+    shown = called or (f"`{shown}`" if len(shown) < 120 else f"`{shown[:117]}...`")
     execute = _run_local if isinstance(host.connector, LocalConnector) else _run_ssh
     try:
         with gevent.Timeout(timeout_s + 2 * GRACE_S):
