@@ -60,6 +60,8 @@ COMPANIONS: Mapping[str, tuple[str, ...]] = {
 }
 """An engine's package to all that belong to it: they are held, and they go, together."""
 
+ALL = frozenset(name for names in COMPANIONS.values() for name in names)
+
 
 def family(observed: Observed) -> Family | None:
     """Who installs packages on a host; None where that is not known."""

@@ -11,6 +11,7 @@ from roles.docker_engine import daemon_json, managed
 from roles.docker_engine.daemon_json import ConfigChange, NotJson
 from roles.docker_engine.managed import ManagedFile
 from roles.docker_engine.packages import (
+    ALL,
     COMPANIONS,
     DISTRO,
     FAMILY,
@@ -21,6 +22,7 @@ from roles.docker_engine.packages import (
     installed_set,
     named_in,
 )
+from roles.docker_engine.spec import DockerEngineSpec
 from roles.docker_engine.versions import is_older, matches, plain, without_epoch
 from roles.observed import Observed
 from roles.run.changes import Change
@@ -67,9 +69,14 @@ def target(member: Member) -> tuple[str, ...]:
     if spec.source == "distro":
         return distro_packages(member.observed)
     if spec.source == "files":
-        names = [found[0] for file in spec.files if (found := named_in(file.name))]
-        return tuple(sorted(names, key=lambda name: name not in COMPANIONS))
+        return tuple(sorted(_named(spec), key=lambda name: name not in COMPANIONS))
     return VENDOR if spec.source in ("vendor", "script") else ()
+
+
+def _named(spec: DockerEngineSpec) -> dict[str, str]:
+    """The engine's packages among the files, with versions; what comes with them is not looked at."""
+    found = [named_in(file.name) for file in spec.files]
+    return dict(pair for pair in found if pair and pair[0] in ALL)
 
 
 def package_need(member: Member) -> str | None:
@@ -95,8 +102,7 @@ def package_need(member: Member) -> str | None:
 def _version_need(member: Member, wanted: tuple[str, ...]) -> str | None:
     spec, observed = member.wanted.docker_engine, member.observed
     if spec.source == "files":
-        named = [named_in(file.name) for file in spec.files]
-        for name, version in (pair for pair in named if pair):
+        for name, version in _named(spec).items():
             if without_epoch(observed.packages[name]) != version:
                 return f"{name} {observed.packages[name]} -> {version}"
         return None
@@ -276,10 +282,10 @@ def _file_problems(member: Member) -> Iterator[Problem]:
             text = f"there is no file '{file.path}' on this machine; put it there"
             yield Problem(member.name, f"{ROLE}.files", text)
     names = target(member)
-    if names and names[0] not in COMPANIONS:
-        text = f"no engine is among {', '.join(names)}; expected one of {', '.join(COMPANIONS)}"
+    if not names or names[0] not in COMPANIONS:
+        text = f"no engine is among them; expected one of {', '.join(COMPANIONS)}"
         yield Problem(member.name, f"{ROLE}.files", text)
-    versions = dict(found for file in spec.files if (found := named_in(file.name)))
+    versions = _named(spec)
     if spec.version and names and not matches(spec.version, versions[names[0]]):
         text = f"expected {spec.version}, but the file brings {names[0]} {versions[names[0]]}"
         yield Problem(member.name, f"{ROLE}.version", text)

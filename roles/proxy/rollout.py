@@ -1,4 +1,4 @@
-"""When a proxy may go, and how it is proven: callers can find it, and it lists every running engine as up."""
+"""When a proxy may go, and how it is proven: callers find it, and it lists every engine as up."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from roles.registry.session import session
 from roles.run.conductor import wait_until
 from roles.run.fleet import Fleet, Member
 from roles.soa_engine.plan import running_name
-
 
 READY_S = 10
 

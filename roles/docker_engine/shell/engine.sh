@@ -22,7 +22,7 @@ fail() {
 # The last lines of what a program printed, below the reason.
 fail_with_log() {
     printf '%s\n' "$*" >&2
-    grep -v '^$' "$log" | tail -n 12 >&2
+    grep -vE '^$|^(Reading|Building) .*\.\.\.$' "$log" | tail -n 12 >&2
     exit 1
 }
 
