@@ -74,7 +74,7 @@ def target(member: Member) -> tuple[str, ...]:
 
 
 def _named(spec: DockerEngineSpec) -> dict[str, str]:
-    """The engine's packages among the files, with versions; what comes with them is not looked at."""
+    """The engine's own packages among the files, with their versions."""
     found = [named_in(file.name) for file in spec.files]
     return dict(pair for pair in found if pair and pair[0] in ALL)
 
