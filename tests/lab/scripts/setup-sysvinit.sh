@@ -1,0 +1,51 @@
+#!/bin/sh
+# Runs in the base root file system: replaces systemd by sysvinit.
+set -eu
+
+trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d  # nothing starts in the build
+chmod 755 /usr/sbin/policy-rc.d
+
+export DEBIAN_FRONTEND=noninteractive
+apt-get -q update
+apt-get -qy -o Dpkg::Use-Pty=0 install --no-install-recommends sysvinit-core ifupdown
+apt-get -qy -o Dpkg::Use-Pty=0 purge systemd
+apt-get clean
+rm -rf /var/lib/apt/lists/*
+
+# The lab shuts a host down, or restarts it, by the one signal or the other (SIGPWR, SIGINT).
+cat > /etc/inittab <<'INITTAB'
+id:2:initdefault:
+si::sysinit:/etc/init.d/rcS
+l0:0:wait:/etc/init.d/rc 0
+l1:1:wait:/etc/init.d/rc 1
+l2:2:wait:/etc/init.d/rc 2
+l3:3:wait:/etc/init.d/rc 3
+l4:4:wait:/etc/init.d/rc 4
+l5:5:wait:/etc/init.d/rc 5
+l6:6:wait:/etc/init.d/rc 6
+ca::ctrlaltdel:/sbin/shutdown -r now
+pf::powerwait:/sbin/shutdown -P -h now
+INITTAB
+
+cat > /etc/init.d/lab-cgroups <<'SERVICE'
+#!/bin/sh
+### BEGIN INIT INFO
+# Provides:          lab-cgroups
+# Required-Start:    mountkernfs
+# Required-Stop:
+# Default-Start:     S
+# Default-Stop:
+# Short-Description: Mount the cgroup v1 controllers read-write
+### END INIT INFO
+case $1 in start) exec /usr/local/lib/lab/mount-cgroups ;; esac
+SERVICE
+chmod 755 /etc/init.d/lab-cgroups
+update-rc.d lab-cgroups defaults
+
+# The host's disk is the machine's to mount, and a root that is read-only stays so when it reboots.
+for name in brightness checkfs.sh checkroot.sh checkroot-bootclean.sh hwclock.sh kmod \
+    mount-configfs umountfs umountroot
+do
+    rm -f /etc/rc?.d/[SK]??"$name"
+done
