@@ -32,7 +32,7 @@ cat > /etc/init.d/lab-cgroups <<'SERVICE'
 #!/bin/sh
 ### BEGIN INIT INFO
 # Provides:          lab-cgroups
-# Required-Start:    mountkernfs
+# Required-Start:
 # Required-Stop:
 # Default-Start:     S
 # Default-Stop:
@@ -43,9 +43,10 @@ SERVICE
 chmod 755 /etc/init.d/lab-cgroups
 update-rc.d lab-cgroups defaults
 
-# The host's disk is the machine's to mount, and a root that is read-only stays so when it reboots.
+# What systemd-nspawn has mounted stays: another /sys would hide the cgroups, and a root that was
+# made read-only would be so after a reboot.
 for name in brightness checkfs.sh checkroot.sh checkroot-bootclean.sh hwclock.sh kmod \
-    mount-configfs umountfs umountroot
+    mount-configfs mountdevsubfs.sh mountkernfs.sh umountfs umountroot
 do
     rm -f /etc/rc?.d/[SK]??"$name"
 done
