@@ -38,15 +38,23 @@ cat > /etc/init.d/lab-cgroups <<'SERVICE'
 # Default-Stop:
 # Short-Description: Mount the cgroup v1 controllers read-write
 ### END INIT INFO
-case $1 in start) exec /usr/local/lib/lab/mount-cgroups ;; esac
+[ "$1" = start ] || exit 0
+# init's search for SELinux has mounted another /sys over the one with the cgroups.
+if grep -q '^sysfs /sys sysfs' /proc/mounts; then umount /sys; fi
+exec /usr/local/lib/lab/mount-cgroups
 SERVICE
 chmod 755 /etc/init.d/lab-cgroups
-update-rc.d lab-cgroups defaults
-
 # What systemd-nspawn has mounted stays: another /sys would hide the cgroups, and a root that was
-# made read-only would be so after a reboot.
+# made read-only would be so after a reboot. Without the order that these stood for, halt must not
+# run beside others.
+touch /etc/init.d/.legacy-bootordering
 for name in brightness checkfs.sh checkroot.sh checkroot-bootclean.sh hwclock.sh kmod \
     mount-configfs mountdevsubfs.sh mountkernfs.sh umountfs umountroot
 do
-    rm -f /etc/rc?.d/[SK]??"$name"
+    update-rc.d -f "$name" remove
 done
+update-rc.d lab-cgroups defaults
+
+# Docker's init script mounts each controller that the kernel has and that is not mounted, which
+# would be one of the machine's. It leaves that to those who name cgroups here.
+echo 'tmpfs /sys/fs/cgroup tmpfs noauto 0 0' >> /etc/fstab
