@@ -58,3 +58,8 @@ update-rc.d lab-cgroups defaults
 # Docker's init script mounts each controller that the kernel has and that is not mounted, which
 # would be one of the machine's. It leaves that to those who name cgroups here.
 echo 'tmpfs /sys/fs/cgroup tmpfs noauto 0 0' >> /etc/fstab
+
+# Docker's init script also raises limits. Where the machine itself may not, it would end there;
+# systemd would go on with what it got.
+mkdir -p /usr/lib/lsb/init-functions.d
+echo 'ulimit() { command ulimit "$@" || :; }' > /usr/lib/lsb/init-functions.d/99-lab
