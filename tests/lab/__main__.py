@@ -8,7 +8,7 @@ import sys
 import click
 
 from tests.lab import Lab, LabError
-from tests.lab.base import RELEASES
+from tests.lab.base import FLAVOURS, RELEASES
 
 
 class _Commands(click.Group):
@@ -48,7 +48,7 @@ def lab(ctx: click.Context, name: str) -> None:
     type=click.Choice([*RELEASES, "mixed"]),
     default="mixed",
     show_default=True,
-    help="Debian's release; mixed: in turn.",
+    help="Debian's release; mixed: bookworm and trixie in turn.",
 )
 @click.option("--with-docker", is_flag=True, help="Hosts that have Debian's Docker engine.")
 @click.pass_obj
@@ -59,6 +59,39 @@ def up(lab: Lab, hosts: int, registry: int, release: str, with_docker: bool) -> 
     this machine's package mirror, which takes a minute or two.
     """
     lab.up(hosts=hosts, registry=registry, release=release, with_docker=with_docker)
+    _show(lab)
+
+
+@lab.command()
+@click.option(
+    "--release",
+    type=click.Choice(RELEASES),
+    default="bookworm",
+    show_default=True,
+    help="Debian's release.",
+)
+@click.option(
+    "--flavour",
+    "flavours",
+    type=click.Choice(list(FLAVOURS)),
+    multiple=True,
+    help="; ".join(f"{name}: {what}" for name, what in FLAVOURS.items()) + ". Default: bare.",
+)
+@click.option(
+    "--docker-disk-mb",
+    type=click.IntRange(min=16),
+    help="Give /var/lib/docker a disk of its own of this size (MiB).",
+)
+@click.argument("host")
+@click.pass_obj
+def add(
+    lab: Lab, host: str, release: str, flavours: tuple[str, ...], docker_disk_mb: int | None
+) -> None:
+    """Add a host beside the usual ones, or change one that was added.
+
+    Later runs of up leave it there; down removes it.
+    """
+    lab.add(host, release, flavours=flavours, docker_disk_mb=docker_disk_mb)
     _show(lab)
 
 
@@ -104,11 +137,12 @@ def reset(lab: Lab, with_docker: bool, hosts: tuple[str, ...]) -> None:
 
 
 def _show(lab: Lab) -> None:
-    row = "{:<12} {:<9} {:<15} {:<8} {}".format
-    click.echo(row("HOST", "RELEASE", "ADDRESS", "STATE", "GROUPS"))
+    row = "{:<12} {:<9} {:<16} {:<15} {:<8} {}".format
+    click.echo(row("HOST", "RELEASE", "FLAVOUR", "ADDRESS", "STATE", "GROUPS"))
     for host in lab.hosts:
         state = "running" if host.is_running else "stopped"
-        click.echo(row(host.name, host.release, host.address, state, ", ".join(host.groups)))
+        flavour, groups = "+".join(host.spec.flavours) or "bare", ", ".join(host.groups)
+        click.echo(row(host.name, host.release, flavour, host.address, state, groups))
 
 
 if __name__ == "__main__":

@@ -11,15 +11,23 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from tests.lab import machine
-from tests.lab.command import run, say
+from tests.lab.command import LabError, run, say
 from tests.lab.files import lock, overlay_options, remove_tree
 
-RELEASES = ("bookworm", "trixie")
+RELEASES = ("bullseye", "bookworm", "trixie")
+MIXED = ("bookworm", "trixie")
+FLAVOURS = {
+    "docker": "the distribution's Docker engine, enabled at boot",
+    "rpm": "looks like Rocky Linux 9: dnf, yum and rpm in place of apt",
+    "sysvinit": "sysvinit in place of systemd",
+}
+"""What a host may be beside bare; each is an overlay layer that scripts/setup-NAME.sh makes."""
+ON_BOOKWORM = ("rpm", "sysvinit")
 PACKAGES = (
     "ca-certificates,dbus,iproute2,iptables,kmod,openssh-server,procps,sudo,systemd,systemd-sysv"
 )
@@ -35,10 +43,28 @@ def cache() -> Path:
     return Path(os.environ.get("DOCKYARD_LAB_CACHE", "/var/cache/dockyard-lab")).absolute()
 
 
-def host_layers(release: str, with_docker: bool) -> list[Path]:
-    """Return the layers below a host, topmost first; those that are missing are made."""
-    base = host_root(release)
-    return [docker_layer(release), base] if with_docker else [base]
+def host_layers(release: str, flavours: Sequence[str] = ()) -> list[Path]:
+    """Return the layers below a host, topmost first; those that are missing are made.
+
+    ``flavours`` are in the order of their layers, the lowest first.
+    """
+    layers = [host_root(release)]
+    for flavour in flavours:
+        layers.insert(0, overlay_layer(f"{flavour}-{release}", layers, f"setup-{flavour}.sh"))
+    return layers
+
+
+def check_kind(release: str, flavours: Sequence[str]) -> None:
+    """Raise LabError if there is no such host."""
+    if release not in RELEASES:
+        raise LabError(f"release {release!r} is unknown (known: {', '.join(RELEASES)})")
+    for flavour in flavours:
+        if flavour not in FLAVOURS:
+            raise LabError(f"flavour {flavour!r} is unknown (known: {', '.join(FLAVOURS)})")
+        if flavour in ON_BOOKWORM and release != "bookworm":
+            raise LabError(f"flavour {flavour!r} is made from bookworm only, not from {release}")
+    if "rpm" in flavours and len(flavours) > 1:
+        raise LabError("flavour 'rpm' goes with no other: such a host has no apt")
 
 
 def host_root(release: str) -> Path:
@@ -54,9 +80,8 @@ def host_root(release: str) -> Path:
     return _made(f"host-{release}-{key}", build)
 
 
-def docker_layer(release: str) -> Path:
-    """Return what Debian's Docker engine adds to a bare host, as an overlay's upper directory."""
-    base = host_root(release)
+def overlay_layer(name: str, below: Sequence[Path], script: str) -> Path:
+    """Return what a script adds to the layers ``below``, as an overlay's upper directory."""
 
     def build(target: Path) -> None:
         with _scratch(target) as scratch:
@@ -67,14 +92,15 @@ def docker_layer(release: str) -> Path:
             mount = 'mount -t overlay overlay -o "$1" "$2" && cp "$3" "$2/etc/resolv.conf"'
             mount += ' && mount --bind /proc "$2/proc" && exec chroot "$2" sh -c "$4"'
             arguments = [
-                overlay_options([str(base)], target, work),
+                overlay_options([str(layer) for layer in below], target, work),
                 str(merged),
                 str(scratch / "resolv.conf"),
             ]
-            script = _script("setup-docker.sh")
-            run([*ISOLATED, "sh", "-c", mount, "sh", *arguments, script], env=_clean_env())
+            command = [*ISOLATED, "sh", "-c", mount, "sh", *arguments, _script(script)]
+            run(command, timeout_s=1200, env=_clean_env())
 
-    return _made(f"docker-{release}-{_key(base.name, _script('setup-docker.sh'))}", build)
+    key = _key(*(layer.name for layer in below), _script(script))
+    return _made(f"{name}-{key}", build)
 
 
 def image(release: str) -> Path:

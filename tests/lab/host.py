@@ -25,7 +25,9 @@ SUPERVISE = base.SCRIPTS / "supervise.sh"
 RECORD = "host.json"
 BOOT_TIMEOUT_S = 90
 STOP_TIMEOUT_S = 120
-HALT, REBOOT = signal.SIGRTMIN + 4, signal.SIGRTMIN + 5  # what systemd as PID 1 understands
+SYSTEMD = (signal.SIGRTMIN + 4, signal.SIGRTMIN + 5)
+SYSVINIT = (signal.SIGPWR, signal.SIGINT)
+"""How PID 1 is told to power off and to reboot; SYSVINIT as its inittab says."""
 
 
 @dataclass(frozen=True)
@@ -36,16 +38,23 @@ class HostSpec:
     release: str
     address: str
     groups: tuple[str, ...] = ()
-    with_docker: bool = False
+    flavours: tuple[str, ...] = ()  # what it is beside bare, the lowest layer first
+    docker_disk_mb: int | None = None  # /var/lib/docker is a disk of its own of this size
     extra: bool = False  # added to the lab's usual shape
     setarch: tuple[str, ...] = ()  # arguments of setarch(8): what kernel and machine it believes in
     layers: tuple[str, ...] = ()  # the file systems below its disk, topmost first
 
+    @property
+    def with_docker(self) -> bool:
+        return "docker" in self.flavours
+
     @classmethod
     def read(cls, directory: Path) -> HostSpec:
         record = json.loads((directory / RECORD).read_text())
-        lists = {name: tuple(record.get(name, ())) for name in ("groups", "setarch", "layers")}
-        return cls(**{**record, **lists})
+        if record.pop("with_docker", False):  # as labs recorded it that are still up
+            record["flavours"] = ("docker",)
+        names = ("groups", "flavours", "setarch", "layers")
+        return cls(**{**record, **{name: tuple(record.get(name, ())) for name in names}})
 
     def write(self, directory: Path) -> None:
         write_atomically(directory / RECORD, json.dumps(asdict(self), indent=2) + "\n")
@@ -96,6 +105,14 @@ class LabHost:
         """Whether it has a complete disk, and the file systems below that are there."""
         layers = [Path(layer) for layer in self.spec.layers]
         return self._mount_point.exists() and all(layer.exists() for layer in layers)
+
+    @property
+    def _signals(self) -> tuple[int, int]:
+        return SYSVINIT if "sysvinit" in self.spec.flavours else SYSTEMD
+
+    @property
+    def _docker_disk(self) -> Path:
+        return self.directory / "docker.img"
 
     @property
     def _mount_point(self) -> Path:
@@ -175,7 +192,7 @@ class LabHost:
     def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> None:
         """Shut the host down cleanly; its disk stays."""
         if leader := self.leader_pid:
-            os.kill(leader, HALT)
+            os.kill(leader, self._signals[0])
             self._wait_until_gone(timeout_s)
         self._clean_up()
 
@@ -193,7 +210,7 @@ class LabHost:
         """Restart the host cleanly and return when it answers again."""
         if (leader := self.leader_pid) is None:
             raise LabError(f"{self.name}: is not running")
-        os.kill(leader, REBOOT)
+        os.kill(leader, self._signals[1])
         self.wait_for_reboot(leader, timeout_s)
 
     def wait_for_reboot(self, leader: int, timeout_s: float) -> None:
@@ -208,10 +225,18 @@ class LabHost:
         self.wait_for_ssh(deadline - time.monotonic())
 
     def reset(self, with_docker: bool = False) -> None:
-        """Make it a bare host again: cut the power, wipe the disk, boot. Its SSH keys stay."""
-        layers = tuple(str(layer) for layer in base.host_layers(self.release, with_docker))
+        """Make it a new host: cut the power, wipe the disk, boot. Its SSH keys stay.
+
+        It stays one with "rpm" or "sysvinit", and has Docker only ``with_docker``.
+        """
+        flavours = tuple(flavour for flavour in self.spec.flavours if flavour != "docker")
+        self.make(replace(self.spec, flavours=(*flavours, "docker") if with_docker else flavours))
+
+    def make(self, spec: HostSpec) -> None:
+        """Make it what ``spec`` says, from an empty disk, and boot it."""
+        layers = base.host_layers(spec.release, spec.flavours)
         self.wipe()
-        self.spec = replace(self.spec, with_docker=with_docker, layers=layers)
+        self.spec = replace(spec, layers=tuple(str(layer) for layer in layers))
         self._install()
         self.boot()
 
@@ -238,7 +263,9 @@ class LabHost:
         upper, work, root = self.upper, self.directory / "work", self._mount_point
         groups = [str(directory / "cgroup.procs") for directory in cgroups.create(self.machine)]
         overlay = overlay_options(self.spec.layers, upper, work)
-        supervise = ["sh", str(SUPERVISE), overlay, str(root), self.veth, *self._nspawn(root)]
+        disk = str(self._docker_disk) if self.spec.docker_disk_mb else ""
+        supervise = ["sh", str(SUPERVISE), overlay, str(root), disk, str(self.directory / "docker")]
+        supervise += [self.veth, *self._nspawn(root)]
         # The shell joins the control groups and then becomes the supervisor's parent: when it has
         # ended, the supervisor is where cgroups.pids() looks for it.
         join = "".join(f"echo $$ > {shlex.quote(group)}; " for group in groups)
@@ -268,18 +295,16 @@ class LabHost:
         self.spec.write(self.directory)
         for name in ("upper", "work", "docker", "containerd"):
             (self.directory / name).mkdir()
-        name, gateway = self.name, self.network.gateway
+        name = self.name
         self._write("/etc/hostname", f"{name}\n")
         # As Debian's installer leaves it: the host's name leads to an address that nobody can use.
         self._write("/etc/hosts", f"127.0.0.1\tlocalhost\n127.0.1.1\t{name}\n")
         self._write("/etc/machine-id", f"{uuid.uuid4().hex}\n", 0o444)
         self._write("/etc/resolv.conf", machine.resolv_conf())
-        self._write(
-            "/etc/systemd/network/10-host0.network",
-            f"[Match]\nName=host0\n\n[Link]\nMTUBytes={machine.uplink_mtu()}\n\n"
-            f"[Network]\nAddress={self.address}/24\nGateway={gateway}\n"
-            "LinkLocalAddressing=no\nIPv6AcceptRA=no\nLLDP=no\n",
-        )
+        if self.spec.docker_disk_mb:
+            run(["truncate", f"--size={self.spec.docker_disk_mb}M", str(self._docker_disk)])
+            run(["mkfs.ext4", "-q", "-m", "0", str(self._docker_disk)])
+        self._write(*self._network_settings())
         for suffix, mode in (("", 0o600), (".pub", 0o644)):
             key = self.host_key.with_name(self.host_key.name + suffix)
             self._write(f"/etc/ssh/ssh_host_ed25519_key{suffix}", key.read_text(), mode)
@@ -287,6 +312,22 @@ class LabHost:
         for home in ("/root", "/home/ops", "/home/deployer", "/home/guest"):
             self._write(f"{home}/.ssh/authorized_keys", public_key, 0o600)
         self._mount_point.mkdir()  # last: a disk with a mount point is complete
+
+    def _network_settings(self) -> tuple[str, str]:
+        """Return the file that gives the host its fixed address, and its text."""
+        address, gateway, mtu = f"{self.address}/24", self.network.gateway, machine.uplink_mtu()
+        if "sysvinit" in self.spec.flavours:
+            return (
+                "/etc/network/interfaces",
+                "auto lo\niface lo inet loopback\n\nauto host0\niface host0 inet static\n"
+                f"    address {address}\n    gateway {gateway}\n    mtu {mtu}\n",
+            )
+        return (
+            "/etc/systemd/network/10-host0.network",
+            f"[Match]\nName=host0\n\n[Link]\nMTUBytes={mtu}\n\n"
+            f"[Network]\nAddress={address}\nGateway={gateway}\n"
+            "LinkLocalAddressing=no\nIPv6AcceptRA=no\nLLDP=no\n",
+        )
 
     @property
     def host_key(self) -> Path:

@@ -83,7 +83,8 @@ class Lab:
         with self._lock():
             self._read_state()
             network = self._join_network()
-            shape = _shape(network, hosts, registry, release, with_docker)
+            flavours = ("docker",) if with_docker else ()
+            shape = _shape(network, hosts, registry, release, flavours)
             self._converge([*shape, *(host.spec for host in self.hosts if host.spec.extra)])
 
     def add(
@@ -93,14 +94,21 @@ class Lab:
         with_docker: bool = False,
         groups: Iterable[str] = (),
         setarch: Iterable[str] = (),
+        flavours: Iterable[str] = (),
+        docker_disk_mb: int | None = None,
     ) -> LabHost:
         """Add a host beside the lab's usual ones and return it, booted.
 
+        ``flavours`` are of base.FLAVOURS, the lowest layer first: ``["rpm"]``, ``["sysvinit"]``,
+        ``["sysvinit", "docker"]``. ``with_docker`` is the same as "docker" at their end. With
+        ``docker_disk_mb`` its /var/lib/docker is an ext4 file system of its own of that size.
         ``setarch`` makes it one that the product must refuse: ``["x86_64", "--uname-2.6"]`` is a
         host with a kernel 2.6, ``["i686"]`` one with 32 bits, as far as uname can tell.
         """
         if not NAME.fullmatch(name):
             raise LabError(f"{name!r}: a host's name has lower case letters, digits and hyphens")
+        kinds = tuple(flavours) + (("docker",) if with_docker else ())
+        base.check_kind(release, kinds)
         machine.require()
         with self._lock():
             self._read_state()
@@ -114,7 +122,8 @@ class Lab:
                 release=release,
                 address=address,
                 groups=tuple(groups),
-                with_docker=with_docker,
+                flavours=kinds,
+                docker_disk_mb=docker_disk_mb,
                 extra=True,
                 setarch=tuple(setarch),
             )
@@ -148,7 +157,7 @@ class Lab:
     def _converge(self, wanted: Sequence[HostSpec]) -> None:
         """Make the lab's hosts those of ``wanted``."""
         network = self._join_network()
-        kinds = sorted({(spec.release, spec.with_docker) for spec in wanted})
+        kinds = sorted({(spec.release, spec.flavours) for spec in wanted})
         _in_parallel(lambda kind: base.host_layers(*kind), kinds)
         current = {host.name: host for host in self.hosts}
         names = {spec.name for spec in wanted}
@@ -161,8 +170,7 @@ class Lab:
             if host.is_installed and host.spec == replace(spec, layers=host.spec.layers):
                 host.boot()
             else:
-                host.spec = spec
-                host.reset(spec.with_docker)
+                host.make(spec)
 
         if stopped := [host.name for host in self.hosts if not host.is_running]:
             say(f"lab {self.name}: booting {', '.join(stopped)}")
@@ -210,7 +218,7 @@ class Lab:
 
 
 def _shape(
-    network: Network, hosts: int, registry: int, release: str, with_docker: bool
+    network: Network, hosts: int, registry: int, release: str, flavours: tuple[str, ...]
 ) -> list[HostSpec]:
     """Return the usual hosts: engines and proxies, and registries of which one is also a caller."""
     if release not in (*base.RELEASES, "mixed"):
@@ -218,14 +226,14 @@ def _shape(
         raise LabError(f"release {release!r} is unknown (known: {known})")
     if not 0 <= hosts <= MAX_APPS or not 0 <= registry <= MAX_REGISTRIES:
         raise LabError(f"a lab has up to {MAX_APPS} hosts and {MAX_REGISTRIES} registries")
-    releases = base.RELEASES if release == "mixed" else (release,)
+    releases = base.MIXED if release == "mixed" else (release,)
     apps = [
         HostSpec(
             name=f"app-{i + 1}",
             release=releases[i % len(releases)],
             address=network.address(APP_ADDRESS + i),
             groups=("engine", "proxy"),
-            with_docker=with_docker,
+            flavours=flavours,
         )
         for i in range(hosts)
     ]
@@ -235,7 +243,7 @@ def _shape(
             release=releases[0],
             address=network.address(REGISTRY_ADDRESS + i),
             groups=("registry",) if i else ("registry", "sdk"),
-            with_docker=with_docker,
+            flavours=flavours,
         )
         for i in range(registry)
     ]

@@ -15,6 +15,7 @@ PROGRAMS = {
     "debootstrap": "debootstrap",
     "ip": "iproute2",
     "iptables": "iptables",
+    "mkfs.ext4": "e2fsprogs",
     "mount": "mount",
     "setarch": "util-linux",
     "setsid": "util-linux",
