@@ -13,7 +13,7 @@ ARCHITECTURES = ("x86_64", "aarch64")
 OLDEST_KERNEL = (3, 10)
 """Docker 1.12 to 20.10 refuse to start below; what the supported distributions ship is newer."""
 CGROUP_CONTROLLERS = ("cpu", "cpuset", "memory", "pids")
-INITS = ("systemd",)
+INITS = ("systemd", "init")
 
 
 def check(fleet: Fleet) -> list[Problem]:

@@ -158,8 +158,8 @@ check_config() {
     else
         found=$(timeout 10 dockerd --config-file "./$1" --log-level none-such 2>&1)
         case $found in
-        *'parse logging level'*) return ;;
-        *'as a flag and in the configuration file: log-level:'*) return ;;
+        *'parse logging level'*) return 0 ;;
+        *'as a flag and in the configuration file: log-level:'*) return 0 ;;
         esac
     fi
     found=$(printf '%s\n' "$found" | tail -n 1)
