@@ -92,8 +92,7 @@ answers() {
 # service_up SECONDS: enabled, running and answering.
 service_up() {
     service_enable || fail_with_log "the docker service can't be enabled"
-    service_do start
-    answers "$1" && return
+    service_do start && answers "$1" && return
     printf 'the engine does not answer, %s s after it was started; it says:\n' "$1" >&2
     service_log >&2
     exit 1
@@ -175,8 +174,7 @@ configure() {
         keep
         return
     fi
-    service_do restart
-    if answers "$3"; then
+    if service_do restart && answers "$3"; then
         keep
         return
     fi
