@@ -76,8 +76,8 @@ def host_root(release: str) -> Path:
         _chroot(target, "setup-base.sh")
 
     rootfs = {str(f.relative_to(ROOTFS)): f.read_text() for f in _files(ROOTFS)}
-    key = _key(release, PACKAGES, rootfs, _script("setup-base.sh"))
-    return _made(f"host-{release}-{key}", build)
+    digest = key(release, PACKAGES, rootfs, _script("setup-base.sh"))
+    return made(f"host-{release}-{digest}", build)
 
 
 def overlay_layer(name: str, below: Sequence[Path], script: str) -> Path:
@@ -99,8 +99,8 @@ def overlay_layer(name: str, below: Sequence[Path], script: str) -> Path:
             command = [*ISOLATED, "sh", "-c", mount, "sh", *arguments, _script(script)]
             run(command, timeout_s=1200, env=_clean_env())
 
-    key = _key(*(layer.name for layer in below), _script(script))
-    return _made(f"{name}-{key}", build)
+    digest = key(*(layer.name for layer in below), _script(script))
+    return made(f"{name}-{digest}", build)
 
 
 def image(release: str) -> Path:
@@ -117,11 +117,11 @@ def image(release: str) -> Path:
             target.rmdir()
             (scratch / "image.tar").rename(target)
 
-    key = _key(release, _script("setup-image.sh"))
-    return _made(f"base-image-{release}-{key}.tar", build)
+    digest = key(release, _script("setup-image.sh"))
+    return made(f"base-image-{release}-{digest}.tar", build)
 
 
-def _made(name: str, build: Callable[[Path], None]) -> Path:
+def made(name: str, build: Callable[[Path], None]) -> Path:
     """Return the cache entry ``name``, made by ``build`` if it is not there."""
     result = cache() / name
     if result.exists():
@@ -194,7 +194,7 @@ def _files(directory: Path) -> list[Path]:
     return sorted(path for path in directory.rglob("*") if path.is_file())
 
 
-def _key(*parts: object) -> str:
+def key(*parts: object) -> str:
     sources = [source.line("") for source in machine.apt_sources()]
     recipe = json.dumps([parts, sources, machine.apt_settings()], sort_keys=True)
     return hashlib.sha256(recipe.encode()).hexdigest()[:12]

@@ -305,6 +305,9 @@ class LabHost:
             run(["truncate", f"--size={self.spec.docker_disk_mb}M", str(self._docker_disk)])
             run(["mkfs.ext4", "-q", "-m", "0", str(self._docker_disk)])
         self._write(*self._network_settings())
+        if "Proxy" in machine.apt_settings() and "rpm" not in self.spec.flavours:
+            direct = f'Acquire::http::Proxy::{self.network.gateway} "DIRECT";\n'
+            self._write("/etc/apt/apt.conf.d/91lab", direct)
         for suffix, mode in (("", 0o600), (".pub", 0o644)):
             key = self.host_key.with_name(self.host_key.name + suffix)
             self._write(f"/etc/ssh/ssh_host_ed25519_key{suffix}", key.read_text(), mode)

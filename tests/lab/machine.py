@@ -25,6 +25,17 @@ PROGRAMS = {
     "tar": "tar",
     "unshare": "util-linux",
 }
+PACKAGING = {
+    "apt-ftparchive": "apt-utils",
+    "createrepo_c": "createrepo-c",
+    "dpkg-deb": "dpkg",
+    "gpg": "gpg",
+    "gpg-agent": "gpg-agent",
+    "gpgconf": "gpgconf",
+    "rpmbuild": "rpm",
+    "rpmsign": "rpm",
+}
+"""What builds packages and repositories; installed when a test wants some."""
 NAMESPACES = ("cgroup", "ipc", "mnt", "net", "pid", "uts")
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
@@ -56,6 +67,12 @@ def require() -> None:
     probe = run(["unshare", "--mount", "--net", "--pid", "--fork", "true"], check=False)
     if probe.returncode != 0:
         raise LabError(f"the lab can't make namespaces on this machine: {probe.stderr.strip()}")
+
+
+def require_programs(programs: dict[str, str]) -> None:
+    """Install those programs (name to package) that are missing, or raise LabError."""
+    if missing := _install(programs):
+        raise LabError(f"this machine lacks: {', '.join(missing)}")
 
 
 @cache
@@ -124,12 +141,27 @@ def _missing_filesystem() -> list[str]:
 
 
 def _missing_programs() -> list[str]:
-    def missing() -> dict[str, str]:
-        found = {name: package for name, package in PROGRAMS.items() if not shutil.which(name)}
-        return found if KEYRING.exists() else {**found, str(KEYRING): "debian-archive-keyring"}
+    missing = _install(PROGRAMS)
+    if not KEYRING.exists():
+        _apt_install(["debian-archive-keyring"])
+    return (
+        missing if KEYRING.exists() else [*missing, f"{KEYRING} (package debian-archive-keyring)"]
+    )
 
-    if (packages := sorted(set(missing().values()))) and shutil.which("apt-get"):
+
+def _install(programs: dict[str, str]) -> list[str]:
+    """Install the programs that are missing, and return those that still are."""
+
+    def missing() -> dict[str, str]:
+        return {name: package for name, package in programs.items() if not shutil.which(name)}
+
+    if packages := sorted(set(missing().values())):
+        _apt_install(packages)
+    return [f"{name} (package {package})" for name, package in missing().items()]
+
+
+def _apt_install(packages: list[str]) -> None:
+    if shutil.which("apt-get"):
         env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         run(["apt-get", "-q", "update"], env=env)
         run(["apt-get", "-qy", "install", "--no-install-recommends", *packages], env=env)
-    return [f"{name} (package {package})" for name, package in missing().items()]
