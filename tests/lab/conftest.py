@@ -15,9 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab import Lab, LabHost
+from tests.lab import Lab, LabHost, repository
 from tests.lab.fixtures import lab
 from tests.lab.reading import disk, of_each
+from tests.lab.repository import Repository
 from tests.lab.running import Checkout, Run
 
 __all__ = ["bare", "checkout", "fleet", "lab"]
@@ -102,6 +103,31 @@ def bare(lab: Lab) -> Iterator[Lab]:
     beside.reset()
     yield beside
     beside.down()
+
+
+@pytest.fixture(scope="session")
+def kinds(lab: Lab) -> Iterator[Lab]:
+    """A lab for hosts of many kinds; each is added by the first test that wants it."""
+    beside = Lab(f"{lab.name}-kinds")
+    beside.down()
+    beside.up(hosts=0, registry=0)
+    yield beside
+    beside.down()
+
+
+@pytest.fixture(scope="session")
+def served(kinds: Lab) -> Iterator[Repository]:
+    """Docker's repositories as the lab builds them, served to the hosts of many kinds."""
+    with repository.serve(kinds) as found:
+        yield found
+
+
+@pytest.fixture
+def repo(served: Repository) -> Repository:
+    """The repositories, well-behaved and not asked for anything yet."""
+    served.heal()
+    served.requests.clear()
+    return served
 
 
 @pytest.fixture

@@ -168,6 +168,15 @@ class LabHost:
             raise LabError(f"{self.name}: {command}: exit status {result.returncode}\n{output}")
         return result
 
+    def feed(self, content: bytes | Path, command: str, timeout_s: float = 120) -> None:
+        """Run a shell command on the host as root, with a file or bytes on its standard input."""
+        given = content if isinstance(content, bytes) else content.read_bytes()
+        argv = [*self.ssh_command(), command]
+        result = subprocess.run(argv, input=given, capture_output=True, timeout=timeout_s)
+        if result.returncode != 0:
+            output = result.stderr.decode(errors="replace")
+            raise LabError(f"{self.name}: {command}: exit status {result.returncode}\n{output}")
+
     def ssh_command(self, user: str | None = None) -> list[str]:
         """Return the ssh program with all options that reach this host, without a command."""
         options = {

@@ -44,6 +44,8 @@ class Repository:
     url: str = ""
     requests: list[str] = field(default_factory=list)
     """The paths that were asked for, in order."""
+    by_proxy: list[str] = field(default_factory=list)
+    """The URLs that were asked for as of a proxy: any name leads to the tree then."""
     _behaviours: dict[str, str] = field(default_factory=dict, repr=False)
     _ended: threading.Event = field(default_factory=threading.Event, repr=False)
 
@@ -191,6 +193,8 @@ class _Handler(SimpleHTTPRequestHandler):
     def send_head(self) -> object:  # type: ignore[override]
         path = unquote(urlsplit(self.path).path)
         self.repository.requests.append(path)
+        if not self.path.startswith("/"):
+            self.repository.by_proxy.append(self.path)
         behaviour, self.bytes_per_s = self.repository.behaviour(path)
         if behaviour == "hang":
             self.repository.wait_for_the_end(HANG_S)
