@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import sys
 
 import click
 
-from tests.lab import Lab, LabError
+from tests.lab import Lab, LabError, repository
 from tests.lab.base import FLAVOURS, RELEASES
 
 
@@ -134,6 +136,21 @@ def reset(lab: Lab, with_docker: bool, hosts: tuple[str, ...]) -> None:
     """Make hosts bare again: power cut, empty disk, boot. Their SSH keys stay."""
     lab.reset(*hosts, with_docker=with_docker)
     _show(lab)
+
+
+@lab.command()
+@click.pass_obj
+def serve(lab: Lab) -> None:
+    """Serve repositories laid out as Docker's own to the hosts, until Ctrl-C.
+
+    The first time, packages are built from Debian's, which takes some minutes.
+    """
+    with repository.serve(lab) as repo:
+        click.echo(f"apt:  deb [signed-by=KEY] {repo.url}/debian CODENAME stable")
+        click.echo(f"dnf:  baseurl={repo.url}/rhel/$releasever/$basearch/stable")
+        click.echo(f"key:  {repo.url}/debian/gpg  {repo.fingerprint}")
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.pause()
 
 
 def _show(lab: Lab) -> None:

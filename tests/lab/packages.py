@@ -230,7 +230,11 @@ def _rpms(version: str) -> Path:
         shutil.copytree(target, target / "signed", ignore=shutil.ignore_patterns("signed"))
         files = [str(file) for file in (target / "signed").iterdir()]
         with gpg_home(signing) as home:
-            macros = {"_gpg_name": signing.fingerprint, "_gpg_path": str(home)}
+            macros = {
+                "__gpg": shutil.which("gpg") or "gpg",
+                "_gpg_name": signing.fingerprint,
+                "_gpg_path": str(home),
+            }
             run(["rpmsign", *_defined(macros), "--addsign", *files])
 
     recipe = base.key(_origins(RPM, version), _packaging(), _recipe(), signing.fingerprint)

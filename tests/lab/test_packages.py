@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -51,20 +52,21 @@ def old(kinds: Lab) -> LabHost:
     return kinds.add("bullseye", "bullseye", docker_disk_mb=DISK_MB)
 
 
-def use_deb(host: LabHost, repo: Repository) -> None:
+def use_deb(host: LabHost, repo: Repository, key: Path) -> None:
     """Name the repository to apt, with the key that it must be signed with."""
-    upload(host, repo.key.read_bytes(), "/etc/apt/keyrings/docker.asc")
+    upload(host, key.read_bytes(), "/etc/apt/keyrings/docker.asc")
     line = f"deb [signed-by=/etc/apt/keyrings/docker.asc] {repo.url}/debian {host.release} stable\n"
     upload(host, line.encode(), "/etc/apt/sources.list.d/docker.list")
 
 
-def use_rpm(host: LabHost, repo: Repository) -> None:
+def use_rpm(host: LabHost, repo: Repository, key: str) -> None:
+    """Name the repository to dnf, with the address of the key that signs its packages."""
     text = f"""[docker-ce-stable]
 name=Docker CE Stable - $basearch
 baseurl={repo.url}/rhel/$releasever/$basearch/stable
 enabled=1
 gpgcheck=1
-gpgkey={repo.url}/rhel/gpg
+gpgkey={key}
 """
     upload(host, text.encode(), "/etc/yum.repos.d/docker-ce.repo")
 
@@ -96,18 +98,23 @@ def test_an_rpm_host_looks_like_one(rpm_host: LabHost) -> None:
 
 
 def test_dnf_refuses_packages_that_are_not_signed(rpm_host: LabHost, repo: Repository) -> None:
-    use_rpm(rpm_host, repo)
+    def refused(reason: str) -> bool:
+        run = rpm_host.run("dnf clean all; dnf -y install docker-ce-cli", check=False)
+        return run.returncode != 0 and reason in run.stdout + run.stderr
+
+    upload(rpm_host, repo.wrong_key.read_bytes(), "/etc/pki/rpm-gpg/wrong")
+    use_rpm(rpm_host, repo, "file:///etc/pki/rpm-gpg/wrong")
+    assert refused("the wrong key(s) installed")
+    use_rpm(rpm_host, repo, f"{repo.url}/rhel/gpg")
     repo.unsigned("/rhel/9")
-    refused = rpm_host.run("dnf -y install docker-ce-cli", check=False)
-    assert refused.returncode != 0
-    assert "is not signed" in refused.stdout + refused.stderr
+    assert refused("is not signed")
     assert rpm_host.run("rpm -q docker-ce-cli", check=False).returncode == 1
 
 
 def test_an_rpm_host_runs_the_engine_and_upgrades_it(
     kinds: Lab, rpm_host: LabHost, repo: Repository
 ) -> None:
-    use_rpm(rpm_host, repo)
+    use_rpm(rpm_host, repo, f"{repo.url}/rhel/gpg")
     rpm_host.run("dnf clean all")
     first, second = ENGINES["el9"]
     rpm_host.run(f"dnf -y install docker-ce-{first} docker-ce-cli-{first} containerd.io-1.6.20")
@@ -134,10 +141,15 @@ def test_each_debian_runs_the_engines_that_there_are_for_it(
     kinds: Lab, old: LabHost, repo: Repository, release: str
 ) -> None:
     host = old if release == old.release else kinds.add(release, release)
-    use_deb(host, repo)
+    use_deb(host, repo, repo.wrong_key)
+    refused = host.run("apt-get update", check=False)
+    assert refused.returncode == 100
+    assert "is not signed" in refused.stderr
+    use_deb(host, repo, repo.key)
     repo.unsigned("/debian/dists")
     refused = host.run("apt-get update", check=False)
     assert refused.returncode == 100
+    assert "does not have a Release file" not in refused.stderr
     assert "is not signed" in refused.stderr
     repo.heal()
     host.run("apt-get update")
@@ -172,7 +184,9 @@ def test_a_host_with_sysvinit_runs_docker_and_comes_back(kinds: Lab) -> None:
     host.run(f"apt-get -q update && {INSTALL} docker.io", timeout_s=300)
     host.run("service docker start && timeout 30 sh -c 'until docker info; do sleep 0.2; done'")
     assert_runs_containers(kinds, host, "20.10.24")
-    host.run("docker run --detach --restart always --name kept debian:bookworm-slim sleep 1000")
+    host.run(
+        "docker run --detach --init --restart always --name kept debian:bookworm-slim sleep 1000"
+    )
     host.reboot()
     host.run("timeout 30 sh -c 'until docker ps | grep kept; do sleep 0.2; done'")
     host.run("echo 'echo $1 > /root/stopped' > /etc/init.d/mark; chmod +x /etc/init.d/mark")

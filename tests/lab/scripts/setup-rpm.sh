@@ -43,6 +43,11 @@ skip_if_unavailable=False
 DNF
 ln -s dnf-3 /usr/bin/yum
 
+# Of a package's units none is enabled by its installation, unlike Debian's.
+mkdir -p /usr/lib/systemd/system-preset
+echo 'enable ssh.service' > /usr/lib/systemd/system-preset/90-default.preset
+echo 'disable *' > /usr/lib/systemd/system-preset/99-default-disable.preset
+
 build=$(mktemp -d)
 cat > "$build/rocky-release.spec" <<'SPEC'
 Name: rocky-release
