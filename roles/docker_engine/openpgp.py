@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 from pysequoia import Cert
+
+# To trace a greenlet's stack ends the process; pysequoia would, where RUST_BACKTRACE is set.
+os.environ["RUST_LIB_BACKTRACE"] = "0"
 
 
 class WrongKey(Exception):

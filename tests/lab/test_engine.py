@@ -148,8 +148,6 @@ def test_every_kind_of_host_gets_its_engine_and_keeps_it(found: Hosts) -> None:
     of_each(listed, LabHost.reboot)
     for host in listed:
         host.run("timeout 60 sh -c 'until docker version; do sleep 0.2; done'", timeout_s=70)
-            lambda h=host: h.run("docker version", check=False).returncode == 0, "it answers"
-        )
     found.silent(engines)
     assert all(of_each(listed, lambda host: runs_containers(host, found.lab)).values())
 
