@@ -89,7 +89,7 @@ def treatment(
     if "packages" in kinds:
         steps += _installation(member, packages, cargo)
     steps += _configuration(member, kinds, cargo)
-    if "hold" in kinds:
+    if "hold" in kinds or ("packages" in kinds and spec.hold):  # to install is to let go
         steps.append(["hold", *COMPANIONS.get(target(member)[0], ())])
     if kinds - {"hold"}:
         steps.append(["service_up", str(spec.start_timeout_s)])

@@ -131,6 +131,7 @@ def apt_conf(proxy: ProxySettings | None, scratch: bool) -> bytes:
             "Dir::Etc::SourceParts": "@WORK@/sources",
             "Dir::Cache::pkgcache": "",
             "Dir::Cache::srcpkgcache": "",
+            "Dir::Log": "@WORK@",
         }
     lines = [f'{name} "{value}";' for name, value in told.items()]
     lines += ["Dpkg::Options {", '  "--force-confdef";', '  "--force-confold";', "};"]

@@ -30,7 +30,8 @@ ASK_S = 10
 LOGINS = ("/var/log/wtmp", "/var/log/btmp", "/var/log/lastlog", "/var/lib/wtmpdb", "/var/lib/sudo")
 CLOCKS = ("/var/lib/systemd", "/var/log/journal")
 SERVICE = ("/apps/logs/", "/apps/data/zookeeper/version-2", "/apps/data/osp-proxy/")
-VOLATILE = (*LOGINS, *CLOCKS, *SERVICE)
+READERS = ("/var/lib/rpm/rpmdb.sqlite-",)  # what SQLite makes where a database is only read
+VOLATILE = (*LOGINS, *CLOCKS, *SERVICE, *READERS)
 """What changes on a host by itself: by its logins, its own services, and the parts that serve."""
 
 

@@ -195,6 +195,7 @@ class _Handler(SimpleHTTPRequestHandler):
         self.repository.requests.append(path)
         if not self.path.startswith("/"):
             self.repository.by_proxy.append(self.path)
+            self.path = path
         behaviour, self.bytes_per_s = self.repository.behaviour(path)
         if behaviour == "hang":
             self.repository.wait_for_the_end(HANG_S)

@@ -18,7 +18,7 @@ from tests.lab.running import Checkout, Listed, Run
 
 DEPLOY = "deploy/engine.py"
 OLD, NEW = "20.10.24", "26.1.5"
-KEPT = "docker run -d --name kept --restart always --pid host debian:bookworm-slim sleep 100000"
+KEPT = "docker run -d --pull never --name kept --restart always --pid host debian:bookworm-slim sleep 100000"
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,11 @@ class Hosts:
     def silent(self, engines: Mapping[str, Mapping[str, Any]]) -> None:
         """Deploy, and have nothing change: one exec channel a host, nothing on any disk."""
         hosts = [self.lab[name] for name in engines]
-        before, sent = of_each(hosts, disk), of_each(hosts, commands_sent)
+        with_journal = [host for host in hosts if host.name != "sysvinit"]
+        before, sent = of_each(hosts, disk), of_each(with_journal, commands_sent)
         run = self.done(engines)
         assert run.planned == run.done == [], run.output
-        assert of_each(hosts, commands_sent) == {name: n + 2 for name, n in sent.items()}
+        assert of_each(with_journal, commands_sent) == {name: n + 2 for name, n in sent.items()}
         assert of_each(hosts, disk) == before
 
 
@@ -71,6 +72,7 @@ def hosts(kinds: Lab, checkout: Checkout, served: Repository) -> Hosts:
         ("sysvinit", "bookworm", ["sysvinit"]),
     ):
         kinds.add(name, release, flavours=flavours)
+    kinds["rpm"].run("rpm -qa")  # to read rpm's database leaves files beside it
     return Hosts(kinds, checkout, served)
 
 
@@ -95,7 +97,9 @@ def version(host: LabHost) -> str:
 def runs_containers(host: LabHost, lab: Lab) -> bool:
     if "debian" not in host.run("docker images").stdout:
         host.feed(lab.base_image("bookworm"), "docker import - debian:bookworm-slim")
-    told = host.run("docker run --rm --memory 100m debian:bookworm-slim cat /etc/debian_version")
+    told = host.run(
+        "docker run --rm --pull never --memory 100m debian:bookworm-slim cat /etc/debian_version"
+    )
     return told.stdout.startswith("12.")
 
 

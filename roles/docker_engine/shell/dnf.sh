@@ -32,12 +32,16 @@ await_lock() {
     done
 }
 
+leave_no_trace() {
+    printf 'cachedir=%s\npersistdir=%s\nlogdir=%s\n' "$work/cache" "$work" "$work" >>"$work/main.conf"
+}
 look_into_sources() {
     mkdir -p "$work/repos"
     for file in /etc/yum.repos.d/*.repo; do
         [ ! -f "$file" ] || [ "${file##*/}" = "$1" ] || cp "$file" "$work/repos"
     done
-    printf 'reposdir=%s\ncachedir=%s\nkeepcache=0\n' "$work/repos" "$work/cache" >>"$work/main.conf"
+    leave_no_trace
+    printf 'reposdir=%s\n' "$work/repos" >>"$work/main.conf"
     [ -n "$1" ] || return 0
     sed "s#^gpgkey=.*#gpgkey=file://$work/key.asc#" "$work/$1" >"$work/repos/$1"
     id=$(sed -n 's/^\[\(.*\)\]/\1/p' "$work/$1")
@@ -70,7 +74,10 @@ rehearse() {
     # shellcheck disable=SC2086
     simulate $words "$@"
 }
-rehearse_files() { simulate --disablerepo='*' "$@"; }
+rehearse_files() {
+    leave_no_trace
+    simulate --disablerepo='*' "$@"
+}
 simulate() {
     : >"$log"
     dnf_run --assumeno --allowerasing install "$@"
