@@ -109,9 +109,9 @@ class Observed:
     """The first line of each file that was asked for and exists."""
     resolved: Mapping[str, IPv4Address] = field(default_factory=dict)
     """What the host resolves the names to that were asked for."""
-    fitness: Fitness = Fitness()
+    fitness: Fitness = field(default_factory=Fitness)
     clock_skew_s: float | None = None
-    """How far the host's clock is ahead of ours; 0 where the time that the probe took explains it."""
+    """How far the host's clock is ahead of ours; 0 where the probe's own time explains it."""
 
     def container(self, name: str) -> Container | None:
         return next((c for c in self.containers if c.name == name), None)
