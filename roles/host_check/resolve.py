@@ -23,6 +23,9 @@ ENTERPRISE = ("rhel", "centos")
 """Red Hat's distribution and its rebuilds: their kernels carry what newer ones brought."""
 
 
+OTHER_MACHINE = "install a 64-bit system (x86_64 or aarch64)"
+
+
 @dataclass(frozen=True)
 class Resolution:
     """What a host allows. `newest` None: no engine at all.
@@ -59,15 +62,13 @@ def resolve(
     cgroup_version: int | None,
 ) -> Resolution:
     """Find the newest engine that runs on a host, by its `uname` and its `os-release`."""
-    systems = (os_id, *os_like)
     packaged = of_release(PACKAGED, os_id, os_like, os_version)
     oldest = next((rule.oldest for rule in CGROUP_RULES if rule.version == cgroup_version), None)
-    by_machine, machine_rule = _of_machine(architecture, systems)
-    by_kernel, kernel_rule = _of_kernel(kernel, systems)
+    by_machine, machine_rule = of_machine(architecture, os_id, os_like)
+    by_kernel, kernel_rule = of_kernel(kernel, os_id, os_like)
     known = packaged.newest if packaged else None
     if by_machine is None:
-        remedy = "install a 64-bit system (x86_64 or aarch64)"
-        return Resolution(None, machine_rule, remedy, known, oldest)
+        return Resolution(None, machine_rule, OTHER_MACHINE, known, oldest)
     if by_kernel is None or version(by_kernel) < version(by_machine):
         remedy = newer_kernel(os_id, os_like, os_version, architecture)
         return Resolution(by_kernel, kernel_rule, remedy, known, oldest)
@@ -121,7 +122,11 @@ def _is_of(release: str, wanted: str) -> bool:
     return not wanted or release == wanted or release.startswith(f"{wanted}.")
 
 
-def _of_machine(architecture: str, systems: Sequence[str]) -> tuple[str | None, str | None]:
+def of_machine(
+    architecture: str, os_id: str, os_like: Sequence[str]
+) -> tuple[str | None, str | None]:
+    """The newest engine for an architecture, None for none; and what forbids a newer one."""
+    systems = (os_id, *os_like)
     row = next((row for row in ARCHITECTURES if architecture in row.machines), None)
     if row is None:
         return None, f"no engine is known for {architecture}"
@@ -131,9 +136,9 @@ def _of_machine(architecture: str, systems: Sequence[str]) -> tuple[str | None, 
     return row.newest, limit
 
 
-def _of_kernel(kernel: str, systems: Sequence[str]) -> tuple[str | None, str | None]:
-    """The first rule that the kernel breaks bounds the engine."""
-    found = kernel_version(kernel)
+def of_kernel(kernel: str, os_id: str, os_like: Sequence[str]) -> tuple[str | None, str | None]:
+    """The newest engine for a kernel, by the first rule that it breaks; and that rule."""
+    found, systems = kernel_version(kernel), (os_id, *os_like)
     broken = next((rule for rule in KERNEL_RULES if found < _needed(rule, systems)), None)
     if broken is None:
         return NEWEST, None

@@ -88,6 +88,8 @@ class Fitness:
     has_apparmor_parser: bool = False
     firewalls: frozenset[str] = frozenset()
     listeners: tuple[Listener, ...] = ()
+    conflicting: tuple[str, ...] = ()
+    """Packages that take the engine's place."""
     disks: Mapping[str, Disk] = field(default_factory=dict)
     """By the path that was asked for."""
     source: Source | None = None
@@ -122,6 +124,7 @@ def fitness(sections: Mapping[str, list[str]]) -> Fitness:
         has_apparmor_parser=bool(of.get("apparmor_parser")),
         firewalls=frozenset(value for key, _, value in told if key == "firewall"),
         listeners=tuple(_listeners(sections.get("listeners", []))),
+        conflicting=tuple(line.partition("=")[2] for line in sections.get("conflicting", [])),
         disks=dict(_disks(sections.get("disks", []))),
         source=_source(sections.get("source", [])),
     )

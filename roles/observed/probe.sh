@@ -44,7 +44,7 @@ fi
 section cgroup
 if [ -f /sys/fs/cgroup/cgroup.controllers ]; then
     printf '2 %s\n' "$(cat /sys/fs/cgroup/cgroup.controllers)"
-elif [ -d /sys/fs/cgroup ]; then
+elif [ -r /proc/cgroups ]; then
     printf '1 %s\n' "$(awk '!/^#/ && $4 == 1 { printf "%s ", $1 }' /proc/cgroups)"
 fi
 
@@ -128,6 +128,14 @@ for name in overlay bridge veth br_netfilter nf_nat iptable_nat nf_conntrack xt_
     [ ! -d "/sys/module/$name" ] || echo "seen=$name"
     ! modprobe -qn "$name" 2>/dev/null || echo "loadable=$name"
 done
+
+# Packages that take the engine's place, under names that the section `packages` does not look for.
+section conflicting
+for name in podman-docker lxc-docker moby-engine docker-engine docker-ee; do
+    dpkg-query -W -f '${db:Status-Abbrev}\n' "$name" 2>/dev/null | grep -q '^.i' && echo "name=$name"
+    rpm -q "$name" >/dev/null 2>&1 && echo "name=$name"
+done
+[ ! -e /snap/bin/docker ] || echo 'name=docker (snap)'
 
 section listeners
 ss -ltnp 2>/dev/null | awk '$1 == "LISTEN"'

@@ -13,6 +13,7 @@ from pyinfra.connectors.ssh import connector_data_meta
 
 from roles.container.part import PartSpec
 from roles.docker_engine.spec import DockerEngineSpec
+from roles.host_check.spec import HostCheckSpec
 from roles.images.spec import ImagesSpec
 from roles.proxy.spec import ProxySpec
 from roles.registry.spec import RegistrySpec
@@ -49,6 +50,7 @@ class Wanted(Data):
     export_ip: Annotated[str, AfterValidator(_auto_or_ipv4)] = "auto"
     max_unreachable: Annotated[int, Field(ge=0)] = 0
     docker_engine: DockerEngineSpec = DockerEngineSpec()
+    host_check: HostCheckSpec = HostCheckSpec()
     images: ImagesSpec = ImagesSpec()
     registry: RegistrySpec = RegistrySpec()
     soa_engine: SoaEngineSpec | None = None
