@@ -51,6 +51,8 @@ class Wanted(Data):
     max_unreachable: Annotated[int, Field(ge=0)] = 0
     docker_engine: DockerEngineSpec = DockerEngineSpec()
     host_check: HostCheckSpec = HostCheckSpec()
+    verify_report: str | None = None
+    """Where deploy/verify.py writes its report."""
     images: ImagesSpec = ImagesSpec()
     registry: RegistrySpec = RegistrySpec()
     soa_engine: SoaEngineSpec | None = None
