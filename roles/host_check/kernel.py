@@ -89,7 +89,7 @@ def end_of_life(host: Subject) -> Judged:
     o, rules = host.observed, host.resolution
     name = f"{o.os_id} {o.os_version}".strip() or "a system without a name"
     row = of_release(ENDS, o.os_id, o.os_like, o.os_version)
-    if row and host.fitness.time_s and date.fromisoformat(row.end) < host.today:
+    if row and host.fitness.time_s is not None and date.fromisoformat(row.end) < host.today:
         last = f"; the last engine packaged for it is {rules.packaged}" if rules.packaged else ""
         return warned(f"{name} came to its end on {row.end}{last} (as documented in {row.source})")
     if not is_packaged(host.engine, rules):

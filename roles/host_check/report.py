@@ -18,6 +18,9 @@ from roles.run.report import counted
 FORMAT = 1
 """Of the document. It grows with new keys, and is counted up where one goes or changes meaning."""
 
+MENDS = {"connection": "log in by hand, with the same user and key, and mend what that shows"}
+"""Of problems whose text does not say it."""
+
 STYLE: dict[Verdict, str] = {"fail": "bold red", "warn": "yellow", "pass": "green"}
 
 
@@ -109,7 +112,7 @@ Row = tuple[str, str, str, str, str]
 def _rows(report: HostReport, verdict: Verdict) -> Iterator[Row]:
     if verdict == "fail":
         for problem in report.problems:
-            yield report.name, problem.key, problem.text, "", ""
+            yield report.name, problem.key, problem.text, "", MENDS.get(problem.key, "")
     for f in report.of(verdict):
         found = f"{f.found} (a failure that is accepted)" if f.accepted else f.found
         yield f.host, f.check, found, f.why, f.mend

@@ -13,7 +13,8 @@ from roles.run.model import Data
 def _check(value: str) -> str:
     known = [name for name, text in TEXTS.items() if text.can_be_accepted]
     if value in TEXTS and value not in known:
-        raise ValueError(f"'{value}' can't be accepted: {TEXTS[value].why}; {TEXTS[value].mend}")
+        text = TEXTS[value]
+        raise ValueError(f"found '{value}', which can't be accepted: {text.why}; {text.mend}")
     if value not in known:
         raise ValueError(f"expected one of {', '.join(known)}, found '{value}'")
     return value
