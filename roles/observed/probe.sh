@@ -29,7 +29,7 @@ printf 'architecture=%s\n' "$(uname -m)"
 printf 'userland_bits=%s\n' "$(getconf LONG_BIT 2>/dev/null)"
 printf 'init=%s\n' "$(if [ -d /run/systemd/system ]; then echo systemd; else cat /proc/1/comm; fi)"
 printf 'overlay=%s\n' "$(
-    if grep -qw overlay /proc/filesystems || modprobe -qn overlay 2>/dev/null; then echo yes; fi)"
+    if grep -qw overlay /proc/filesystems || modprobe -qn overlay >/dev/null 2>&1; then echo yes; fi)"
 
 # Hosts of the first decade have no os-release.
 section os_release
@@ -126,7 +126,7 @@ timeout 3 awk '
 ' /proc/kallsyms 2>/dev/null
 for name in overlay bridge veth br_netfilter nf_nat iptable_nat nf_conntrack xt_addrtype ipt_addrtype; do
     [ ! -d "/sys/module/$name" ] || echo "seen=$name"
-    ! modprobe -qn "$name" 2>/dev/null || echo "loadable=$name"
+    ! modprobe -qn "$name" >/dev/null 2>&1 || echo "loadable=$name"
 done
 
 # Packages that take the engine's place, under names that the section `packages` does not look for.

@@ -97,8 +97,8 @@ def test_what_would_go_on_past_a_failed_step_is_refused(key: str) -> None:
         (
             "soa_enigne",
             {},
-            "app-1: soa_enigne: unknown key; expected one of: docker_engine, export_ip, host_check, "
-            "images, max_unreachable, proxy, registry, sdk, soa_engine, verify_report",
+            "app-1: soa_enigne: unknown key; expected one of: docker_engine, export_ip, "
+            "host_check, images, max_unreachable, proxy, registry, sdk, soa_engine, verify_report",
         ),
         (
             "registry.conection",
