@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import sys
-import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 from gevent.lock import BoundedSemaphore
 from pyinfra.api import DeployError, Host, State
@@ -31,7 +31,7 @@ WIDTH = 140
 """Of the table, where there is no terminal to ask."""
 
 _lock = BoundedSemaphore()
-_told: set[int] = set()
+_told: WeakSet[State] = WeakSet()
 
 
 def verify() -> None:
@@ -43,9 +43,9 @@ def verify() -> None:
     """
     state = ctx_state.get()
     with _lock:
-        if id(state) in _told:
+        if state in _told:
             return
-        _told.add(id(state))
+        _told.add(state)
         given = options.current()
         hosts = [host for host in state.inventory if state.is_host_in_limit(host)]
         path = report_path(hosts)
@@ -119,13 +119,11 @@ def report_path(hosts: list[Host]) -> Path | None:
 
 def write(path: Path, content: dict[str, Any]) -> None:
     """Write the whole report, or leave what was there."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with tempfile.NamedTemporaryFile(
-            "w", dir=path.parent, prefix=f".{path.name}.", encoding="utf-8", delete=False
-        ) as file:
-            json.dump(content, file, indent=2)
-            file.write("\n")
-        os.chmod(file.name, 0o644)
-        os.replace(file.name, path)
+        beside.write_text(f"{json.dumps(content, indent=2)}\n", encoding="utf-8")
+        os.replace(beside, path)
     except OSError as error:
         raise DeployError(f"verify_report: {path} can't be written: {error}") from error
+    finally:
+        beside.unlink(missing_ok=True)
