@@ -61,9 +61,11 @@ class Subject:
 
 
 def data_root(wanted: Wanted) -> str:
-    """Where the engine keeps its data."""
+    """Where the engine keeps its data. The probe's lines are split at '|'."""
     told = wanted.docker_engine.config.get("data-root")
-    return told if isinstance(told, str) and told.startswith("/") else DATA_ROOT
+    if not isinstance(told, str) or not told.startswith("/"):
+        return DATA_ROOT
+    return told if told.isprintable() and "|" not in told else DATA_ROOT
 
 
 @dataclass(frozen=True)

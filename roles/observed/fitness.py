@@ -170,7 +170,7 @@ def _state(name: str, evidence: set[str], options: Mapping[str, str]) -> State:
 def _listeners(lines: Iterable[str]) -> Iterator[Listener]:
     for line in lines:
         words = line.split()
-        name = re.search(r'users:\(\("(.*?)",pid=', line)
+        name = re.search(r'users:\(\("(.*?)",(?:pid=)?\d', line)
         port = words[3].rpartition(":")[2]
         yield Listener(int(port), name[1] if name else None)
 

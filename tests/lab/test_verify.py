@@ -52,7 +52,8 @@ def listening(host: LabHost, port: int) -> Iterator[None]:
 
 def test_hosts_of_every_kind(bare: Lab, own: Checkout, tmp_path: Path) -> None:
     taken, dead, wrong = (bare[name] for name in ("app-1", "app-2", "registry-1"))
-    hosts = [taken, dead, Listed(wrong, {"host_check": {"accept": ["clock-scew"]}})]
+    hosts: list[LabHost | Listed] = [taken, dead]
+    hosts.append(Listed(wrong, {"host_check": {"accept": ["clock-scew"]}}))
     inventory = own.inventory(hosts, base_image=bare.base_image())
     dead.stop()
     try:

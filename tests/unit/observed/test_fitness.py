@@ -126,6 +126,7 @@ def test_a_disk(line: str, disk: Disk) -> None:
     [
         ("LISTEN 0 128 *:80 *:*", Listener(80, None)),
         ('LISTEN 0 5 [::ffff:127.0.0.1]:81 *:* users:(("java",pid=1,fd=2))', Listener(81, "java")),
+        ('LISTEN 0 5 :::83 :::* users:(("sshd",1234,3))', Listener(83, "sshd")),
         ('LISTEN 0 5 a:82 *:* users:(("a b",pid=1,fd=2),("c",pid=3,fd=4))', Listener(82, "a b")),
     ],
 )

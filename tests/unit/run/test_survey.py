@@ -397,6 +397,10 @@ def test_what_hosts_are_asked_about_disks_and_sources() -> None:
         "/apps/logs/sdk",
     )
     assert (asked.source, asked.proxy) == ("distro", None)
+    for odd in ("/a|b", "/a\nb", "data", 7):
+        assert look(wanted(docker_engine={"config": {"data-root": odd}})).disks[0] == (
+            "/var/lib/docker"
+        )
 
 
 def test_the_deploy_composes_the_roles_in_the_surveys_order() -> None:
