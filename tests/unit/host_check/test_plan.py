@@ -498,6 +498,65 @@ PASSES = [
     ("apparmor", with_fitness(has_apparmor=True, has_apparmor_parser=True), {}, "enabled"),
 ]
 
+BOUNDS: list[tuple[str, Observed, dict[str, Any], str]] = [
+    (
+        "keys-quota",
+        with_fitness(sysctls={"kernel.keys.root_maxkeys": "10000"}),
+        version("1.9"),
+        "pass",
+    ),
+    (
+        "keys-quota",
+        with_fitness(sysctls={"kernel.keys.root_maxkeys": "9999"}),
+        version("1.12"),
+        "pass",
+    ),
+    (
+        "keys-quota",
+        with_fitness(sysctls={"kernel.keys.root_maxkeys": "9999"}),
+        version("1.11"),
+        "warn",
+    ),
+    ("keys-quota", with_fitness(sysctls={}), version("1.9"), "pass"),
+    ("cgroups", bare(), version("20.10"), "pass"),
+    ("overlay", bare(has_overlay=False, fitness=fit(features={})), version("23"), "fail"),
+    ("namespaces", bare(kernel="3.8", fitness=fit(namespaces=frozenset({"net"}))), {}, "fail"),
+    ("clock-skew", bare(clock_skew_s=5.0), {}, "pass"),
+    ("clock-skew", bare(clock_skew_s=60.0), {}, "warn"),
+    ("disk-data-root", with_disks(root=disk(free_gib=1)), {}, "warn"),
+    ("disk-data-root", with_disks(root=disk(free_gib=5)), {}, "pass"),
+    ("disk-data-root", with_disks(root=disk(free_inodes=20_000)), {}, "warn"),
+    ("disk-data-root", with_disks(root=disk(free_inodes=100_000)), {}, "pass"),
+    ("memory", with_fitness(memory_kib=256 * 1024), {}, "pass"),
+    ("memory", with_fitness(memory_kib=1028 * 1024), {"soa_engine": {"memory_mb": 900}}, "pass"),
+    ("memory", with_fitness(memory_kib=None), {}, "pass"),
+    ("host-name", with_fitness(name=""), {}, "pass"),
+    ("br-netfilter", with_fitness(features={"br_netfilter": "there"}), {}, "pass"),
+    (
+        "br-netfilter",
+        with_fitness(
+            features={"br_netfilter": "loadable"},
+            sysctls={"net.bridge.bridge-nf-call-iptables": "0"},
+        ),
+        {},
+        "pass",
+    ),
+    ("veth", with_fitness(features={"veth": "there"}), {}, "pass"),
+    (
+        "end-of-life",
+        bare(os_version="11", fitness=fit(time_s=1_788_134_400.0 + 3600)),
+        {},
+        "pass",
+    ),
+    (
+        "end-of-life",
+        bare(os_version="11", fitness=fit(time_s=1_788_134_400.0 + 25 * 3600)),
+        {},
+        "warn",
+    ),
+]
+"""The last value on either side. Debian 11 ends on 2026-08-31."""
+
 Case = tuple[str, Observed, dict[str, Any], str]
 
 
@@ -526,6 +585,24 @@ def test_what_is_fit_too(case: Case) -> None:
     told = of(name, observed, **wanted)
     assert told.verdict == "pass"
     assert found in told.found
+
+
+@pytest.mark.parametrize("case", BOUNDS, ids=[f"{case[0]}-{case[3]}" for case in BOUNDS])
+def test_the_bounds(case: Case) -> None:
+    name, observed, wanted, verdict = case
+    assert of(name, observed, **wanted).verdict == verdict
+
+
+def test_a_port_that_a_container_of_ours_does_not_publish_is_not_its_own() -> None:
+    running = Container("engine", "engine:1", True, ours)
+    observed = fitted(listening=frozenset({1080}), containers=(running,))
+    assert of("ports", observed).found.startswith("taken: 1080 (soa_engine)")
+
+
+def test_missing_memory_control_is_mended_at_boot() -> None:
+    without = bare(cgroup_controllers=frozenset({"cpu", "cpuset", "pids", "io"}))
+    assert "cgroup_enable=memory" in of("cgroups", without).mend
+    assert "cgroup_enable" not in of("cgroups", bare(cgroup_controllers=frozenset({"memory"}))).mend
 
 
 def test_every_check_can_fail_or_warn() -> None:
