@@ -102,3 +102,13 @@ def warned(found: str, mend: str | None = None) -> Judged:
 
 def failed(found: str, mend: str | None = None) -> Judged:
     return Judged("fail", found, mend)
+
+
+def printable(text: str) -> str:
+    """Text that can't steer a terminal, whatever a host has said; line ends stay."""
+    return "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text)
+
+
+def one_line(text: str) -> str:
+    """The same on one line: a host's words must not look like another host's."""
+    return printable(" ".join(text.split()))

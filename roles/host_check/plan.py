@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from roles.host_check import kernel, network, system
-from roles.host_check.finding import Check, Finding, Subject
+from roles.host_check.finding import Check, Finding, Subject, one_line
 from roles.host_check.texts import TEXTS
 from roles.run.fleet import Fleet, Member
 from roles.run.problems import Problem
@@ -79,7 +79,7 @@ def _finding(host: Subject, name: str) -> Finding:
         host=host.name,
         check=name,
         verdict="warn" if accepted else judged.verdict,
-        found=judged.found,
+        found=one_line(judged.found),
         why=text.why,
         mend=judged.mend or text.mend,
         accepted=accepted,

@@ -11,7 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from roles.host_check.finding import Finding, Verdict
+from roles.host_check.finding import Finding, Verdict, printable
 from roles.run.problems import Problem
 from roles.run.report import counted
 
@@ -101,11 +101,6 @@ def max_verdict(reports: Iterable[HostReport]) -> Verdict:
     return "fail" if "fail" in verdicts else "warn" if "warn" in verdicts else "pass"
 
 
-def printable(text: str) -> str:
-    """Text that can't steer a terminal, whatever a host has said."""
-    return "".join(c if c.isprintable() else "\ufffd" for c in text)
-
-
 Row = tuple[str, str, str, str, str]
 
 
@@ -129,7 +124,9 @@ def _table(verdict: Verdict, rows: Sequence[Row]) -> Table:
         if before not in (None, host):
             table.add_section()
         shown = "" if host == before else printable(host)
-        table.add_row(Text(shown), Text(check, style=STYLE[verdict]), text, Text(printable(mend)))
+        table.add_row(
+            Text(shown), Text(printable(check), style=STYLE[verdict]), text, Text(printable(mend))
+        )
         before = host
     return table
 

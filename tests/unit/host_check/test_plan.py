@@ -648,6 +648,13 @@ def test_problems_of_a_run_are_the_failures_that_nobody_accepted() -> None:
     assert warnings(found) == 1
 
 
+def test_what_a_host_says_stays_on_one_line_and_steers_nothing() -> None:
+    hostile = (Listener(1080, "x\x1b[31m\napp-2: host_check.root: y"),)
+    observed = bare(listening=frozenset({1080}), fitness=fit(listeners=hostile))
+    (problem,) = check(fleet(member("app-1", observed=observed)))
+    assert problem.text.isprintable()
+
+
 def test_all_that_is_wrong_is_told() -> None:
     worst = bare(kernel="2.6.32", architecture="i686", init="init", has_overlay=False)
     worst = replace(worst, fitness=fit(features=NO_FEATURES))

@@ -7,8 +7,8 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from roles.host_check.finding import Finding, Verdict
-from roles.host_check.report import HostReport, document, max_verdict, printable, rendered
+from roles.host_check.finding import Finding, Verdict, one_line, printable
+from roles.host_check.report import HostReport, document, max_verdict, rendered
 from roles.run.problems import Problem
 
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -81,7 +81,7 @@ def test_what_hosts_say_steers_no_terminal() -> None:
         f"app{HOSTILE}",
         (),
         True,
-        (Problem("app", "probe", HOSTILE),),
+        (Problem("app", HOSTILE, HOSTILE),),
         (finding(f"app{HOSTILE}", "fail", found=HOSTILE),),
     )
     fit = HostReport(HOSTILE, (), True, findings=(finding(HOSTILE, "pass"),))
@@ -93,10 +93,14 @@ def test_what_hosts_say_steers_no_terminal() -> None:
 
 @pytest.mark.parametrize(
     "text, safe",
-    [("ä 1", "ä 1"), ("a\x1b[2Jb", "a\ufffd[2Jb"), ("a\u202eb\n", "a\ufffdb\ufffd"), ("", "")],
+    [("ä 1", "ä 1"), ("a\x1b[2Jb", "a\ufffd[2Jb"), ("a\u202eb\r\n", "a\ufffdb\ufffd\n"), ("", "")],
 )
 def test_printable(text: str, safe: str) -> None:
     assert printable(text) == safe
+
+
+def test_one_line() -> None:
+    assert one_line("a\x1b\n  app-9: b\n") == "a\ufffd app-9: b"
 
 
 def test_the_document() -> None:
