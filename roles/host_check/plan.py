@@ -1,73 +1,86 @@
-"""Whether a host is fit: pure checks of what the probe read. Changes nothing."""
+"""Whether a host is fit: every check, in the order of the report. Changes nothing."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Mapping
 
-from roles.observed import Observed
-from roles.run.fleet import Fleet
+from roles.host_check import kernel, network, system
+from roles.host_check.finding import Check, Finding, Subject, one_line
+from roles.host_check.texts import TEXTS
+from roles.run.fleet import Fleet, Member
 from roles.run.problems import Problem
 
-ARCHITECTURES = ("x86_64", "aarch64")
-OLDEST_KERNEL = (3, 10)
-"""Docker 1.12 to 20.10 refuse to start below; what the supported distributions ship is newer."""
-CGROUP_CONTROLLERS = ("cpu", "cpuset", "memory", "pids")
-INITS = ("systemd", "init")
+CHECKS: Mapping[str, Check] = {
+    "root": system.root,
+    "architecture": kernel.architecture,
+    "userland": kernel.userland,
+    "kernel": kernel.kernel,
+    "init": kernel.init,
+    "end-of-life": kernel.end_of_life,
+    "namespaces": kernel.namespaces,
+    "user-namespace": kernel.user_namespace,
+    "cgroups": kernel.cgroups,
+    "seccomp": kernel.seccomp,
+    "keys-quota": kernel.keys_quota,
+    "overlay": system.overlay,
+    "data-root": system.data_root,
+    "disk-data-root": system.disk_data_root,
+    "disk-logs": system.disk_logs,
+    "memory": system.memory,
+    "bridge": network.feature("bridge"),
+    "veth": network.feature("veth"),
+    "nat": network.feature("nf_nat"),
+    "conntrack": network.feature("nf_conntrack"),
+    "addrtype": network.feature("xt_addrtype"),
+    "br-netfilter": network.br_netfilter,
+    "ip-forward": network.ip_forward,
+    "ipv6": network.ipv6,
+    "conflicting-packages": system.conflicting_packages,
+    "ports": network.ports,
+    "firewall": network.firewall,
+    "host-name": network.host_name,
+    "dns": network.dns,
+    "package-source": network.package_source,
+    "clock-skew": system.clock_skew,
+    "selinux": system.selinux,
+    "apparmor": system.apparmor,
+}
+
+
+def findings(host: Subject) -> list[Finding]:
+    """What every check says of a host."""
+    return [_finding(host, name) for name in CHECKS]
+
+
+def subject(member: Member) -> Subject:
+    return Subject(member.name, member.wanted, member.observed, member.parts)
 
 
 def check(fleet: Fleet) -> list[Problem]:
-    return [problem for member in fleet for problem in _unfit(member.name, member.observed)]
+    """The failures that nobody has accepted."""
+    return [
+        Problem(found.host, f"host_check.{found.check}", f"{found.found}; {found.mend}")
+        for member in fleet
+        for found in findings(subject(member))
+        if found.verdict == "fail"
+    ]
 
 
-def _unfit(host: str, observed: Observed) -> Iterator[Problem]:
-    if observed.user_id != 0:
-        yield Problem(
-            host,
-            "host_check.root",
-            f"commands run as user {observed.user_id}, expected root; add --sudo, or `_sudo: True`",
-        )
-    if observed.architecture not in ARCHITECTURES:
-        yield Problem(
-            host,
-            "host_check.architecture",
-            f"expected one of {', '.join(ARCHITECTURES)}, found {observed.architecture}; "
-            "the Docker engine needs a 64-bit host",
-        )
-    elif observed.userland_bits != 64:
-        yield Problem(
-            host,
-            "host_check.userland",
-            f"expected a 64-bit userland, found {observed.userland_bits}-bit programs on a "
-            f"{observed.architecture} kernel; install a 64-bit system",
-        )
-    if _kernel(observed.kernel) < OLDEST_KERNEL:
-        yield Problem(
-            host,
-            "host_check.kernel",
-            f"expected 3.10 or newer, found {observed.kernel}; install a newer kernel",
-        )
-    if observed.init not in INITS:
-        yield Problem(
-            host, "host_check.init", f"expected {' or '.join(INITS)}, found {observed.init}"
-        )
-    if not observed.has_overlay:
-        yield Problem(
-            host,
-            "host_check.overlay",
-            "the kernel has no overlay file system; load or install its module `overlay`",
-        )
-    if observed.cgroup_version is None:
-        yield Problem(host, "host_check.cgroups", "no cgroups are mounted at /sys/fs/cgroup")
-    missing = [c for c in CGROUP_CONTROLLERS if c not in observed.cgroup_controllers]
-    if observed.cgroup_version and missing:
-        yield Problem(
-            host,
-            "host_check.cgroups",
-            f"the controllers {', '.join(missing)} are missing; enable them at the kernel's boot",
-        )
+def warnings(fleet: Fleet) -> int:
+    """How many warnings there are."""
+    found = (finding for member in fleet for finding in findings(subject(member)))
+    return sum(finding.verdict == "warn" for finding in found)
 
 
-def _kernel(release: str) -> tuple[int, int]:
-    match = re.match(r"(\d+)\.(\d+)", release)
-    return (int(match[1]), int(match[2])) if match else (0, 0)
+def _finding(host: Subject, name: str) -> Finding:
+    judged, text = CHECKS[name](host), TEXTS[name]
+    accepted = judged.verdict == "fail" and name in host.wanted.host_check.accept
+    return Finding(
+        host=host.name,
+        check=name,
+        verdict="warn" if accepted else judged.verdict,
+        found=one_line(judged.found),
+        why=text.why,
+        mend=judged.mend or text.mend,
+        accepted=accepted,
+    )

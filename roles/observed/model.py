@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
+from roles.observed.fitness import Fitness
+
 
 @dataclass(frozen=True)
 class Address:
@@ -117,6 +119,9 @@ class Observed:
     """The SHA-256 of each file that was asked for and exists, in hexadecimal."""
     resolved: Mapping[str, IPv4Address] = field(default_factory=dict)
     """What the host resolves the names to that were asked for."""
+    fitness: Fitness = field(default_factory=Fitness)
+    clock_skew_s: float | None = None
+    """How far the host's clock is ahead of ours; 0 where the probe's own time explains it."""
 
     def container(self, name: str) -> Container | None:
         return next((c for c in self.containers if c.name == name), None)

@@ -10,6 +10,7 @@ from itertools import pairwise
 from pyinfra.api.exceptions import PyinfraError
 
 from roles.observed.channel import ENDED_BY_TIMEOUT
+from roles.observed.fitness import fitness
 from roles.observed.model import Address, Container, Image, Observed, Path, Route, Service
 
 SPECIAL_ROUTES = ("anycast", "blackhole", "broadcast", "local", "multicast", "prohibit")
@@ -94,6 +95,7 @@ def _observed(sections: dict[str, list[str]]) -> Observed:
         first_lines={a[1]: "|".join(a[2:]) for a in asked if a[0] == "file"},
         sums={a[1]: a[2] for a in asked if a[0] == "sum"},
         resolved={a[1]: IPv4Address(a[2]) for a in asked if a[0] == "name" and a[2]},
+        fitness=fitness(sections),
     )
 
 

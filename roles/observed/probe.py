@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pyinfra.api import Host, State
@@ -27,14 +28,23 @@ class Look:
     files: tuple[str, ...] = ()
     sums: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
+    disks: tuple[str, ...] = ()
+    """Paths of which it is asked what they lie on."""
+    source: str | None = None
+    """Where an engine would be installed from: `http(s)://HOST:PORT`, or `distro`."""
+    proxy: str | None = None
+    """`HOST:PORT` of a proxy towards it."""
 
     @property
     def arguments(self) -> list[str]:
+        one = (("source", self.source), ("proxy", self.proxy))
         asked = (
             ("path", self.paths),
             ("file", self.files),
             ("sum", self.sums),
             ("name", self.names),
+            ("disk", self.disks),
+            *((kind, (value,)) for kind, value in one if value),
         )
         return [word for kind, values in asked for value in values for word in (kind, value)]
 
@@ -56,9 +66,25 @@ def observe(state: State, host: Host, look: Look | None = None) -> Observed:
         return remembered
     asked: Look = host.connector_data.get(_LOOK, Look())
     command = ["sh", "-s", "--", str(DOCKER_LIMIT_S), *asked.arguments]
-    observed = parse(channel.run(state, host, command, stdin=SCRIPT, timeout_s=LIMIT_S).stdout)
+    began = time.time()
+    output = channel.run(state, host, command, stdin=SCRIPT, timeout_s=LIMIT_S).stdout
+    ended = time.time()
+    observed = parse(output)
+    skew_s = clock_skew_s(began, observed.fitness.time_s, ended)
+    observed = replace(observed, clock_skew_s=skew_s)
     host.connector_data[_MEMO] = (moment, observed)
     return observed
+
+
+def clock_skew_s(began: float, told: float | None, ended: float) -> float | None:
+    """How far a clock that was read between `began` and `ended` is ahead of the one that told them.
+
+    A slow link, or a `date` that knows no fraction, is no skew.
+    """
+    if told is None:
+        return None
+    latest = told + (1 if told.is_integer() else 0)
+    return told - ended if told > ended else min(latest - began, 0.0)
 
 
 def is_fresh(state: State, host: Host) -> bool:

@@ -1,5 +1,7 @@
 # Reads this host and changes nothing. Arguments: docker's time limit in seconds, then any of
-# "path P", "file P" (its first line), "sum P" (its SHA-256), "name N" (to be resolved).
+# "path P", "file P" (its first line), "sum P" (its SHA-256), "name N" (to be resolved),
+# "disk P" (what P lies on), "source URL" (of packages; "distro": the package manager's own),
+# "proxy HOST:PORT" (towards it).
 # Sections start with "@@name"; what comes before the first or after "@@end" is not ours.
 LC_ALL=C
 PATH="$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -29,15 +31,22 @@ printf 'architecture=%s\n' "$(uname -m)"
 printf 'userland_bits=%s\n' "$(getconf LONG_BIT 2>/dev/null)"
 printf 'init=%s\n' "$(if [ -d /run/systemd/system ]; then echo systemd; else cat /proc/1/comm; fi)"
 printf 'overlay=%s\n' "$(
-    if grep -qw overlay /proc/filesystems || modprobe -qn overlay 2>/dev/null; then echo yes; fi)"
+    if grep -qw overlay /proc/filesystems || modprobe -qn overlay >/dev/null 2>&1; then echo yes; fi)"
 
+# Hosts of the first decade have no os-release.
 section os_release
-cat /etc/os-release 2>/dev/null
+if [ -f /etc/os-release ]; then
+    grep -E '^[A-Z_]+=' /etc/os-release
+elif [ -f /etc/redhat-release ]; then
+    awk 'NR == 1 && match($0, /[0-9]+(\.[0-9]+)*/) {
+        printf "ID=%s\nVERSION_ID=%s\n", ($1 == "CentOS" ? "centos" : "rhel"), substr($0, RSTART, RLENGTH)
+        print "ID_LIKE=\"rhel fedora\"" }' /etc/redhat-release
+fi
 
 section cgroup
 if [ -f /sys/fs/cgroup/cgroup.controllers ]; then
     printf '2 %s\n' "$(cat /sys/fs/cgroup/cgroup.controllers)"
-elif [ -d /sys/fs/cgroup ]; then
+elif [ -r /proc/cgroups ]; then
     printf '1 %s\n' "$(awk '!/^#/ && $4 == 1 { printf "%s ", $1 }' /proc/cgroups)"
 fi
 
@@ -46,7 +55,7 @@ ip -o -4 addr show
 section routes
 ip -o -4 route show table main
 section listening
-ss -Hltn 2>/dev/null | awk '{ print $4 }'
+ss -ltn 2>/dev/null | awk '$1 == "LISTEN" { print $4 }'
 
 # What dpkg wants with a package and what it has come to ("ii", "hi", "iF"...); rpm knows no such.
 section packages
@@ -77,6 +86,152 @@ if [ -f /etc/docker/daemon.json ]; then
     echo present
     head -c 65536 /etc/docker/daemon.json | sed 's/^/|/'
 fi
+
+# What makes a host fit for containers. Every line starts with a word of ours, whatever a file says.
+first() { head -n 1 -- "$1" 2>/dev/null | head -c 200; }
+say() { printf '%s=%s\n' "$1" "$(printf '%s' "$2" | tr '\n\r' '  ')"; }
+
+section fitness
+say time "$(date +%s.%N)"
+say namespaces "$(cd /proc/self/ns 2>/dev/null && echo *)"
+say seccomp "$(sed -n 's/^Seccomp:.*/yes/p' /proc/self/status)"
+for name in net.ipv4.ip_forward net.bridge.bridge-nf-call-iptables kernel.keys.root_maxkeys \
+    kernel.keys.maxkeys user.max_user_namespaces kernel.unprivileged_userns_clone; do
+    say "sysctl.$name" "$(first "/proc/sys/$(printf '%s' "$name" | tr . /)")"
+done
+say mounted "$(awk '$3 == "cgroup" { print $2 }' /proc/self/mounts | while read -r path; do
+    printf '%s,' "${path##*/}"
+done | tr , ' ')"
+say memory "$(awk '/^Mem(Total|Free|Available):/ { printf "%s%s ", $1, $2 }' /proc/meminfo)"
+say name "$(uname -n)"
+say addresses "$(timeout 3 getent ahosts "$(uname -n)" | awk '!seen[$1]++ { print $1 }')"
+say ipv6 "$(awk '$4 == "00" { print $NF }' /proc/net/if_inet6 2>/dev/null)"
+say selinux "$(first /sys/fs/selinux/enforce)"
+say apparmor "$(first /sys/module/apparmor/parameters/enabled)"
+say apparmor_parser "$(command -v apparmor_parser)"
+[ "$(systemctl is-active firewalld 2>/dev/null)" != active ] || say firewall firewalld
+! grep -qsi '^ENABLED=yes' /etc/ufw/ufw.conf || say firewall ufw
+
+# The kernel's own list of what it was built with, the running one's first.
+kernel_config() {
+    for file in /proc/config.gz "/boot/config-$(uname -r)" "/lib/modules/$(uname -r)/config" \
+        "/lib/modules/$(uname -r)/build/.config"; do
+        case $file in
+        *.gz) [ -r "$file" ] && zcat "$file" 2>/dev/null && return ;;
+        *) [ -r "$file" ] && cat "$file" && return ;;
+        esac
+    done
+}
+
+section kernel_config
+kernel_config | grep -E '^CONFIG_(OVERLAY_FS|BRIDGE|BRIDGE_NETFILTER|VETH|(NF|IP_NF|NETFILTER_XT|NFT)_[A-Z_]*(NAT|NAT_IPV4|CONNTRACK|MASQUERADE|ADDRTYPE)|NF_TABLES|SECCOMP|SECCOMP_FILTER|KEYS|NAMESPACES|(NET|PID|IPC|UTS|USER)_NS|CGROUPS|CGROUP_(DEVICE|FREEZER|PIDS|SCHED)|CPUSETS|MEMCG|BLK_CGROUP|POSIX_MQUEUE)='
+
+section features
+[ ! -d "/lib/modules/$(uname -r)" ] || echo modules=yes
+grep -qw overlay /proc/filesystems && echo seen=overlay
+[ ! -d /proc/sys/net/bridge ] || echo seen=br_netfilter
+[ ! -d /proc/sys/net/netfilter ] || echo seen=nf_conntrack
+grep -qsx addrtype /proc/net/ip_tables_matches && echo seen=xt_addrtype
+grep -qsx nat /proc/net/ip_tables_names && echo seen=nf_nat
+grep -qsx MASQUERADE /proc/net/ip_tables_targets && echo seen=nf_nat
+# What is built in shows in none of these; the kernel's symbols tell.
+timeout 3 awk '
+    $3 == "ovl_fill_super" { print "seen=overlay" }
+    $3 == "br_handle_frame" { print "seen=bridge" }
+    $3 == "veth_setup" { print "seen=veth" }
+    $3 == "br_nf_pre_routing" { print "seen=br_netfilter" }
+    $3 == "nf_nat_setup_info" { print "seen=nf_nat" }
+    $3 == "nf_conntrack_in" { print "seen=nf_conntrack" }
+    $3 == "addrtype_mt_v1" { print "seen=xt_addrtype" }
+' /proc/kallsyms 2>/dev/null
+for name in overlay bridge veth br_netfilter nf_nat iptable_nat nf_conntrack xt_addrtype ipt_addrtype; do
+    [ ! -d "/sys/module/$name" ] || echo "seen=$name"
+    ! modprobe -qn "$name" >/dev/null 2>&1 || echo "loadable=$name"
+done
+
+# What takes the engine's place, and is in no list of packages.
+section conflicting
+[ ! -e /snap/bin/docker ] || echo 'name=docker (snap)'
+
+section listeners
+ss -ltnp 2>/dev/null | awk '$1 == "LISTEN"'
+
+# What a path lies on: its nearest parent that exists.
+disk() {
+    place=$1
+    while [ ! -e "$place" ] && [ "$place" != / ]; do
+        place=${place%/*}
+        place=${place:-/}
+    done
+    kind=$(timeout 5 stat -f -c %T -- "$place" 2>/dev/null | tr -d '|\n')
+    space=$(timeout 5 df -Pk -- "$place" 2>/dev/null | used_of)
+    nodes=$(timeout 5 df -Pi -- "$place" 2>/dev/null | used_of)
+    ftype=
+    [ "$kind" != xfs ] || ftype=$(xfs_info "$(df -P -- "$place" | awk 'END { print $NF }')" 2>/dev/null |
+        sed -n 's/.*ftype=\([01]\).*/\1/p' | head -n 1)
+    printf 'disk|%s|%s|%s|%s|%s|%s\n' "$1" "$place" "$kind" "$space" "$nodes" "$ftype"
+}
+# Total and free, of df's second line; a device's name may have spaces.
+used_of() {
+    awk 'NR == 2 { for (i = 5; i <= NF; i++) if ($i ~ /^([0-9]+%|-)$/) {
+        print $(i - 3), $(i - 1); exit } }'
+}
+
+# Where packages come from, as "http(s)://host:port", without what may be secret in an address.
+place_of() { sed -n 's#^[^:]*\(https\{0,1\}://\)\([^/@ ]*@\)\{0,1\}\([A-Za-z0-9._-]*\)\(:[0-9]*\)\{0,1\}.*#\1\3\4#p' | head -n 1; }
+own_source() {
+    {
+        cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null |
+            sed -n 's/^deb *\(\[[^]]*\]\)\{0,1\} *\(http\)/\2/p'
+        cat /etc/apt/sources.list.d/*.sources 2>/dev/null | sed -n 's/^URIs: *\(http\)/\1/p'
+        cat /etc/yum.repos.d/*.repo 2>/dev/null |
+            sed -n 's/^\(baseurl\|metalink\|mirrorlist\) *= *\(http\)/\2/p'
+    } | place_of
+}
+own_proxy() {
+    {
+        apt-config dump 2>/dev/null | sed -n 's/^Acquire::https\{0,1\}::[Pp]roxy "\(http.*\)";/\1/p'
+        cat /etc/dnf/dnf.conf /etc/yum.conf 2>/dev/null | sed -n 's/^proxy *= *\(http\)/\1/p'
+        printf '%s\n' "$http_proxy" "$https_proxy"
+    } | place_of
+}
+connects() {
+    if command -v bash >/dev/null; then
+        timeout 3 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$1" "$2" 2>/dev/null && echo yes || echo no
+    elif command -v nc >/dev/null; then
+        timeout 4 nc -z -w 3 "$1" "$2" >/dev/null 2>&1 </dev/null && echo yes || echo no
+    fi
+}
+reach() {
+    url=$1
+    proxy=$2
+    [ "$url" != distro ] || url=$(own_source)
+    [ -n "$url" ] || return 0
+    say place "$url"
+    [ -n "$proxy" ] || proxy=$(own_proxy)
+    say proxy "${proxy#*://}"
+    case $url in https:*) port=443 ;; *) port=80 ;; esac
+    url=${proxy:-$url}
+    url=${url#*://}
+    case $url in *:*) port=${url##*:} ;; esac
+    say resolves "$(timeout 3 getent ahosts "${url%%:*}" | awk '{ print $1; exit }')"
+    say connects "$(connects "${url%%:*}" "$port")"
+}
+
+section disks
+what= source= proxy=
+for word in "$@"; do
+    case $what in
+    '') what=$word && continue ;;
+    disk) disk "$word" ;;
+    source) source=$word ;;
+    proxy) proxy=$word ;;
+    esac
+    what=
+done
+
+section source
+[ -z "$source" ] || command -v dockerd >/dev/null || reach "$source" "$proxy"
 
 section asked
 while [ $# -gt 1 ]; do

@@ -19,6 +19,13 @@ def planned(changes: list[Change], hosts: int) -> None:
         logger.info(f"    {click.style('~', 'yellow')} {change}")
 
 
+def warned(warnings: int) -> None:
+    """Count what the checks of hosts warn of; they don't forbid the run."""
+    if warnings:
+        found = counted(warnings, "warning")
+        logger.warning(f"{found} on hosts; `pyinfra INVENTORY deploy/verify.py` tells them")
+
+
 def counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 

@@ -24,6 +24,8 @@ from roles.docker_engine import managed
 from roles.docker_engine import plan as docker_engine
 from roles.docker_engine.rehearsal import rehearse
 from roles.host_check import plan as host_check
+from roles.host_check.finding import DATA_ROOT, data_root
+from roles.host_check.source import place_of_packages, place_of_proxy
 from roles.images import plan as images
 from roles.observed import Look, Observed
 from roles.proxy import plan as proxy
@@ -74,6 +76,7 @@ def survey(roles: tuple[Role, ...] = SYSTEM) -> None:
             raise DeployError(f"{found}, and nothing was changed:\n{refused}") from None
         remember(state, fleet)
         changes = [change for role in roles for change in role.plan(fleet)]
+        report.warned(host_check.warnings(fleet))
         report.planned(changes, len(fleet.members))
         given = options.current()
         if given.asks and not changes and len(given.deploys) == 1:
@@ -91,14 +94,14 @@ def _survey(state: State, roles: tuple[Role, ...]) -> Fleet:
         problems += wrong
         if found:
             wanted[host] = found
-    connected, unreachable = _connect(state, hosts)
-    looks = {host: _look(wanted.get(host)) for host in connected}
+    connected, unreachable = connect(state, hosts)
+    looks = {host: look(wanted.get(host)) for host in connected}
     observed: dict[Host, Observed] = {}
     for host, result in observe_all(state, looks).items():
         if isinstance(result, Observed):
             observed[host] = result
         else:
-            problems.append(Problem(host.name, "probe", _explained(str(result))))
+            problems.append(Problem(host.name, "probe", explained(str(result))))
     problems += _unreachable_problems(unreachable, wanted)
     both = [host for host in observed if host in wanted]
     members, wrong = _members(state, both, wanted, observed)
@@ -163,7 +166,7 @@ def _unreachable_problems(
             atexit.register(logger.warning, left_out)  # and again where the operator looks last
 
 
-def _explained(error: str) -> str:
+def explained(error: str) -> str:
     """Say what to do where sudo is in the way."""
     if "password is required" in error:
         return (
@@ -175,10 +178,10 @@ def _explained(error: str) -> str:
     return error
 
 
-def _connect(state: State, hosts: list[Host]) -> tuple[list[Host], dict[Host, str]]:
+def connect(state: State, hosts: list[Host]) -> tuple[list[Host], dict[Host, str]]:
     """Connect to the hosts that pyinfra left out by --limit: what they are must be known too."""
 
-    def connect(host: Host) -> str | None:
+    def error_of(host: Host) -> str | None:
         if host.connected:
             return None
         if state.is_host_in_limit(host):
@@ -189,15 +192,15 @@ def _connect(state: State, hosts: list[Host]) -> tuple[list[Host], dict[Host, st
             return str(error)
         return None
 
-    errors = dict(zip(hosts, Pool(AT_ONCE).map(connect, hosts), strict=True))
+    errors = dict(zip(hosts, Pool(AT_ONCE).map(error_of, hosts), strict=True))
     connected = [host for host, error in errors.items() if error is None]
     return connected, {host: error for host, error in errors.items() if error}
 
 
-def _look(wanted: Wanted | None) -> Look:
-    """What a host is asked beyond the usual: the paths of its parts, the registry's names."""
+def look(wanted: Wanted | None) -> Look:
+    """What a host is asked beyond the usual: its parts' paths and disks, the registry's names."""
     if wanted is None:
-        return Look()
+        return Look(disks=(DATA_ROOT,))
     parts = [p for role in ("registry", "soa_engine", "proxy", "sdk") if (p := wanted.part(role))]
     data = wanted.registry.server.data.host if wanted.registry.server else None
     connection = wanted.registry.connection or ""
@@ -210,6 +213,9 @@ def _look(wanted: Wanted | None) -> Look:
         sums=engine_sums,
         files=(f"{data}/{registry.MYID}",) if data else (),
         names=tuple(place.rpartition(":")[0] for place in connection.split(",") if place),
+        disks=(data_root(wanted), *dict.fromkeys(part.logs.host for part in parts)),
+        source=place_of_packages(wanted.docker_engine),
+        proxy=place_of_proxy(wanted.docker_engine),
     )
 
 

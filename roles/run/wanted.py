@@ -13,6 +13,7 @@ from pyinfra.connectors.ssh import connector_data_meta
 
 from roles.container.part import PartSpec
 from roles.docker_engine.spec import DockerEngineSpec
+from roles.host_check.spec import HostCheckSpec
 from roles.images.spec import ImagesSpec
 from roles.proxy.spec import ProxySpec
 from roles.registry.spec import RegistrySpec
@@ -51,6 +52,9 @@ class Wanted(Data):
     action: Literal["status", "start", "stop", "restart"] | None = None
     """What deploy/service.py is asked for, by --data."""
     docker_engine: DockerEngineSpec = DockerEngineSpec()
+    host_check: HostCheckSpec = HostCheckSpec()
+    verify_report: str | None = None
+    """Where deploy/verify.py writes its report."""
     images: ImagesSpec = ImagesSpec()
     registry: RegistrySpec = RegistrySpec()
     soa_engine: SoaEngineSpec | None = None

@@ -212,8 +212,10 @@ def test_hosts_that_cannot_run_an_engine_are_refused(unchanged: Unchanged, unfit
     run = unchanged.refused([*unchanged.lab.hosts, *unfit.hosts])
     mixed, old, small = run.problems
     assert re.match(r"mixed: host_check\.userland: expected a 64-bit userland, found 32-bit", mixed)
-    assert re.match(r"old: host_check\.kernel: expected 3\.10 or newer, found 2\.6\.", old)
-    assert re.match(r"small: host_check\.architecture: .*found i686; .*64-bit host", small)
+    assert re.match(r"old: host_check\.kernel: 2\.6\.\S+ can't run engine \d", old)
+    assert "the newest that is safe there is 1.7.1: engines from 1.8 on need 3.10" in old
+    assert 'or set docker_engine.version = "1.7.1"' in old
+    assert re.match(r"small: host_check\.architecture: i686: no engine is .*64-bit host", small)
     assert of_each(unfit.hosts, disk) == disks
 
 

@@ -15,7 +15,19 @@ from pyinfra.connectors.local import LocalConnector
 from roles.container.plan import Specify, directories
 from roles.container.spec import ContainerSpec
 from roles.images.plan import image_of
-from roles.observed import Address, Container, Image, Observed, Path, Route, Service, probe
+from roles.observed import (
+    Address,
+    Container,
+    Disk,
+    Fitness,
+    Image,
+    Observed,
+    Path,
+    Route,
+    Service,
+    probe,
+)
+from roles.observed.fitness import FEATURES
 from roles.proxy import plan as proxy
 from roles.registry import plan as registry
 from roles.run.current import remember
@@ -89,6 +101,41 @@ def address_of(name: str) -> IPv4Address:
     return IPv4Address("198.18.0.0") + NUMBERS[kind] + int(number)
 
 
+NOW_S = 1_764_000_000.5
+"""2025-11-24, by every host's clock."""
+PARTS = ("zookeeper", "engine", "proxy", "sdk")
+GIB = 1024 * 1024
+"""In KiB."""
+
+
+def disk(kind: str = "ext2/ext3", free_gib: float = 60, **changes: Any) -> Disk:
+    free_kib = int(free_gib * GIB)
+    whole = Disk("/", kind, 80 * GIB, free_kib, 5_000_000, 4_000_000)
+    return replace(whole, **changes)
+
+
+def fit(address: str | IPv4Address = "198.18.0.11", **changes: Any) -> Fitness:
+    """A host on which nothing is in the way."""
+    paths = ("/var/lib/docker", *(f"/apps/logs/{name}" for name in PARTS))
+    good = Fitness(
+        time_s=NOW_S,
+        namespaces=frozenset({"cgroup", "ipc", "mnt", "net", "pid", "user", "uts"}),
+        features=dict.fromkeys(FEATURES, "loadable"),
+        sysctls={
+            "net.ipv4.ip_forward": "1",
+            "kernel.keys.root_maxkeys": "1000000",
+            "user.max_user_namespaces": "96365",
+        },
+        has_seccomp=True,
+        memory_kib=8 * GIB,
+        available_kib=7 * GIB,
+        name="app-1",
+        name_addresses=(str(address),),
+        disks={path: disk() for path in paths},
+    )
+    return replace(good, **changes)
+
+
 def bare(address: str | IPv4Address = "198.18.0.11", **changes: Any) -> Observed:
     """A Debian 12 host that nothing was done to yet."""
     own = IPv4Address(address)
@@ -115,6 +162,8 @@ def bare(address: str | IPv4Address = "198.18.0.11", **changes: Any) -> Observed
         ),
         packages={},
         docker_service=Service(),
+        fitness=fit(own),
+        clock_skew_s=0.0,
     )
     return replace(host, **changes)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator
 
 import gevent
@@ -32,6 +33,17 @@ def test_a_host_is_read_once_until_something_on_it_changed(state: State) -> None
     forget(host)
     assert not is_fresh(state, host)
     assert observe(state, host) is not first
+
+
+def test_the_clock_of_the_same_machine_has_no_skew(
+    state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = state.inventory.get_host("app-1")
+    assert observe(state, host).clock_skew_s == 0
+    now = time.time
+    monkeypatch.setattr("roles.observed.probe.time.time", lambda: now() - 3600)
+    forget(host)
+    assert observe(state, host).clock_skew_s == pytest.approx(3600, abs=60)
 
 
 @pytest.mark.parametrize("command, fresh", [("true", False), (None, True)], ids=["ran", "empty"])

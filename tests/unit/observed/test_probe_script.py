@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
+import time
 from ipaddress import IPv4Address
 from pathlib import Path as File
 
 import pytest
 
-from roles.observed import Observed, Path
+from roles.observed import Observed, Path, Source
 from roles.observed.parse import parse
 from roles.observed.probe import SCRIPT, Look
 
@@ -156,3 +158,115 @@ def test_this_machine_itself(bin_folder: File) -> None:
     assert (observed.kernel, observed.architecture) == (told.release, told.machine)
     assert observed.user_id == os.getuid()
     assert observed.userland_bits in (32, 64)
+
+
+def program(folder: File, name: str, script: str) -> None:
+    (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+    (folder / name).chmod(0o755)
+
+
+def test_this_machines_fitness(bin_folder: File, tmp_path: File) -> None:
+    docker(bin_folder, "exit 1")
+    absent = tmp_path / "not" / "there yet"
+    observed = probe(bin_folder, Look(disks=(str(absent), "/")))
+    fitness = observed.fitness
+    assert fitness.time_s
+    assert abs(fitness.time_s - time.time()) < 20
+    assert fitness.namespaces >= {"mnt", "net", "pid"}
+    assert fitness.memory_kib
+    assert fitness.name == os.uname().nodename
+    found = fitness.disks[str(absent)]
+    space = os.statvfs(tmp_path)
+    assert found.place == str(tmp_path)
+    assert found.total_kib == pytest.approx(space.f_blocks * space.f_frsize // 1024, rel=0.01)
+    assert fitness.disks["/"].kind
+    assert fitness.source is None
+
+
+def test_what_a_host_says_makes_no_section(bin_folder: File) -> None:
+    hostile = "printf 'a\\n@@end\\n@@host\\nuser_id=7\\n'"
+    docker(bin_folder, "exit 1")
+    for name in ("ss", "getent", "stat", "df", "rpm", "dpkg-query", "modprobe", "date", "zcat"):
+        program(bin_folder, name, hostile)
+    look = Look(disks=("/",), source="http://127.0.0.1:1")
+    observed = probe(bin_folder, look)
+    assert observed.user_id == os.getuid()
+    assert observed.fitness.listeners == ()
+    assert set(observed.fitness.disks) == {"/"}
+
+
+def test_a_host_without_the_usual_programs(bin_folder: File) -> None:
+    docker(bin_folder, "exit 1")
+    for name in ("ss", "getent", "stat", "df", "rpm", "dpkg-query", "modprobe", "zcat", "awk"):
+        program(bin_folder, name, "exit 127")
+    program(bin_folder, "date", 'case "$1" in +%s.%N) echo 1764000000.%N ;; esac')
+    observed = probe(bin_folder, Look(disks=("/var/lib/docker",)))
+    assert observed.fitness.time_s == 1764000000
+    assert observed.fitness.disks["/var/lib/docker"].free_kib == 0
+
+
+@pytest.mark.parametrize("listens", [True, False])
+def test_a_source_that_is_asked_for(bin_folder: File, listens: bool) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        if not listens:
+            server.close()
+        found = probe(bin_folder, Look(source=f"http://127.0.0.1:{port}")).fitness.source
+    assert found == Source(f"http://127.0.0.1:{port}", None, True, listens)
+
+
+def test_a_source_behind_a_proxy(bin_folder: File) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        proxy = f"127.0.0.1:{server.getsockname()[1]}"
+        look = Look(source="https://no.such.name.invalid:443", proxy=proxy)
+        found = probe(bin_folder, look).fitness.source
+    assert found == Source("https://no.such.name.invalid:443", proxy, True, True)
+
+
+def test_a_host_that_has_an_engine_is_not_asked_for_its_source(bin_folder: File) -> None:
+    program(bin_folder, "dockerd", "exit 0")
+    assert probe(bin_folder, Look(source="http://127.0.0.1:1")).fitness.source is None
+
+
+SOURCES = [
+    ("a.list", "# deb http://no/\ndeb [arch=amd64] http://u:p@127.0.0.1:1/debian bookworm main"),
+    ("a.list", "deb-src http://no/ a\ndeb   http://127.0.0.1:1/debian bookworm main"),
+    ("a.sources", "Types: deb\nURIs: http://127.0.0.1:1/debian\nSuites: trixie"),
+    ("a.repo", "[base]\nname=base\nbaseurl = http://127.0.0.1:1/$releasever/os"),
+]
+
+
+@pytest.mark.parametrize("name, text", SOURCES, ids=["options", "plain", "deb822", "yum"])
+def test_the_package_managers_own_source(
+    bin_folder: File, tmp_path: File, name: str, text: str
+) -> None:
+    (tmp_path / name).write_text(f"{text}\n")
+    folder = "/etc/yum.repos.d" if name.endswith("repo") else "/etc/apt/sources.list.d"
+    script = SCRIPT.decode()
+    for path in ("/etc/apt/sources.list.d", "/etc/apt/sources.list", "/etc/yum.repos.d"):
+        script = script.replace(path, str(tmp_path) if path == folder else "/no/such")
+    program(bin_folder, "apt-config", "exit 0")
+    assert own(bin_folder, script).place == "http://127.0.0.1:1"
+
+
+def test_the_package_managers_own_proxy_and_not_its_password(bin_folder: File) -> None:
+    program(
+        bin_folder, "apt-config", "echo 'Acquire::http::Proxy \"http://u:secret@127.0.0.1:2\";'"
+    )
+    found = own(bin_folder, SCRIPT.decode(), source="http://packages.invalid")
+    assert (found.proxy, found.resolves, found.connects) == ("127.0.0.1:2", True, False)
+
+
+def own(folder: File, script: str, source: str = "distro") -> Source:
+    done = subprocess.run(
+        ["sh", "-s", "--", "1", "source", source],
+        input=script.encode(),
+        env={"PATH": f"{folder}:{os.environ['PATH']}"},
+        capture_output=True,
+        check=True,
+        timeout=20,
+    )
+    assert b"secret" not in done.stdout
+    found = parse(done.stdout).fitness.source
+    assert found
+    return found

@@ -23,9 +23,19 @@ from roles.run.current import current_fleet
 from roles.run.fleet import Fleet
 from roles.run.options import Options
 from roles.run.problems import Problem
-from roles.run.survey import SYSTEM, _look, survey
+from roles.run.survey import SYSTEM, look, survey
 from roles.run.wanted import Wanted
-from tests.unit.build import address_of, as_read, bare, data, fitted, fleet, local_state, wanted
+from tests.unit.build import (
+    address_of,
+    as_read,
+    bare,
+    data,
+    fit,
+    fitted,
+    fleet,
+    local_state,
+    wanted,
+)
 
 ROOT = File(__file__).parents[3]
 GROUPS = {"engine": ["app-1", "app-2"], "proxy": ["app-1", "app-2"], "registry": ["registry-1"]}
@@ -156,6 +166,30 @@ def test_every_problem_of_every_host_is_told_at_once(stack: ExitStack) -> None:
         "app-2: export_ip",
         "registry-1: host_check.kernel",
     ]
+
+
+def test_warnings_are_counted_in_one_line(
+    stack: ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr("roles.run.report.logger.warning", said.append)
+    hosts(stack, *NAMES)
+    survey()
+    assert said == []
+    unnamed = fit("198.18.0.12", name_addresses=())
+    hosts(stack, *NAMES, observed={"app-2": fitted("198.18.0.12", fitness=unnamed)})
+    survey()
+    assert said == [
+        "1 warning on hosts; `pyinfra INVENTORY deploy/verify.py` tells them",
+    ]
+
+
+def test_a_failure_that_is_accepted_ends_no_run(stack: ExitStack) -> None:
+    late = {"app-2": fitted("198.18.0.12", clock_skew_s=3600.0)}
+    hosts(stack, *NAMES, observed=late)
+    assert [line.split(": ")[:2] for line in refusal()] == [["app-2", "host_check.clock-skew"]]
+    hosts(stack, *NAMES, observed=late, app_2={"host_check": {"accept": ["clock-skew"]}})
+    survey()
 
 
 def test_what_roles_find_is_told_beside_what_makes_a_host_unfit(stack: ExitStack) -> None:
@@ -336,8 +370,8 @@ def test_a_host_that_cannot_be_read(
 
 
 def test_what_hosts_are_asked() -> None:
-    look = _look(wanted())
-    assert set(look.paths) == {
+    asked = look(wanted())
+    assert set(asked.paths) == {
         "/apps/logs/zookeeper",
         "/apps/data/zookeeper",
         "/apps/data/zookeeper/version-2",
@@ -345,12 +379,28 @@ def test_what_hosts_are_asked() -> None:
         "/apps/logs/proxy",
         "/apps/logs/sdk",
     }
-    assert look.files == ("/apps/data/zookeeper/myid",)
-    assert look.names == ()
+    assert asked.files == ("/apps/data/zookeeper/myid",)
+    assert asked.names == ()
     external = Wanted.model_validate({"registry": {"connection": "zk-1:2181,zk-2:2182"}})
-    assert _look(external).names == ("zk-1", "zk-2")
-    assert _look(external).paths == _look(external).files == ()
-    assert _look(None).arguments == []
+    assert look(external).names == ("zk-1", "zk-2")
+    assert look(external).paths == look(external).files == ()
+    assert look(None).arguments == ["disk", "/var/lib/docker"]
+
+
+def test_what_hosts_are_asked_about_disks_and_sources() -> None:
+    asked = look(wanted(docker_engine={"config": {"data-root": "/data/docker"}}))
+    assert asked.disks == (
+        "/data/docker",
+        "/apps/logs/zookeeper",
+        "/apps/logs/engine",
+        "/apps/logs/proxy",
+        "/apps/logs/sdk",
+    )
+    assert (asked.source, asked.proxy) == ("distro", None)
+    for odd in ("/a|b", "/a\nb", "data", 7):
+        assert look(wanted(docker_engine={"config": {"data-root": odd}})).disks[0] == (
+            "/var/lib/docker"
+        )
 
 
 def test_the_deploy_composes_the_roles_in_the_surveys_order() -> None:

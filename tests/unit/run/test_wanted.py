@@ -97,8 +97,8 @@ def test_what_would_go_on_past_a_failed_step_is_refused(key: str) -> None:
         (
             "soa_enigne",
             {},
-            "app-1: soa_enigne: unknown key; expected one of: docker_engine, export_ip, images, "
-            "max_unreachable, proxy, registry, sdk, soa_engine",
+            "app-1: soa_enigne: unknown key; expected one of: docker_engine, export_ip, "
+            "host_check, images, max_unreachable, proxy, registry, sdk, soa_engine, verify_report",
         ),
         (
             "registry.conection",
@@ -329,3 +329,12 @@ def test_every_problem_is_told_at_once() -> None:
     del given["sdk"]["logs"]
     keys = [problem.split(": ")[1] for problem in problems(given, *GROUPS)]
     assert sorted(keys) == ["proxy.portt", "sdk.logs", "soa_engine.port"]
+
+
+def test_checks_are_accepted_by_name() -> None:
+    assert problems(with_value("host_check.accept", ["clock-skew", "ports"])) == []
+    (unknown,) = problems(with_value("host_check.accept", ["clock-scew"]))
+    assert unknown.startswith("app-1: host_check.accept.0: expected one of architecture, userland,")
+    assert unknown.endswith(", apparmor, found 'clock-scew'")
+    (root,) = problems(with_value("host_check.accept", ["ports", "root"]))
+    assert root.startswith("app-1: host_check.accept.1: found 'root', which can't be accepted: ")

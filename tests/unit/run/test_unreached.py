@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import pytest
+from pyinfra.api.exceptions import PyinfraError
+from pyinfra.api.state import StateStage
+
+from roles.run.unreached import run_reports
+from tests.unit.build import local_state
+
+
+@pytest.mark.parametrize(
+    "deploy, stage, hosts, runs",
+    [
+        ("deploy/verify.py", StateStage.Connect, ("app-1",), True),
+        ("deploy/soa.py", StateStage.Connect, ("app-1",), False),
+        ("deploy/verify.py", StateStage.Execute, ("app-1",), False),
+    ],
+    ids=["a-report", "no-report", "later"],
+)
+def test_a_report_runs_though_no_host_is_left(
+    monkeypatch: pytest.MonkeyPatch,
+    deploy: str,
+    stage: StateStage,
+    hosts: tuple[str, ...],
+    runs: bool,
+) -> None:
+    ran: list[str] = []
+    monkeypatch.setattr("pyinfra_cli.util.exec_file", ran.append)
+    state = local_state(*hosts)
+    run_reports(state, (deploy,))
+    state.current_stage = stage
+    with pytest.raises(PyinfraError, match="No hosts remaining"):
+        state.fail_hosts(set(state.inventory), activated_count=1)
+    assert ran == ([deploy] if runs else [])
+
+
+def test_a_report_runs_once_where_hosts_are_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pyinfra_cli.util.exec_file", lambda _: pytest.fail("it ran"))
+    state = local_state("app-1", "app-2")
+    run_reports(state, ("deploy/verify.py",))
+    state.current_stage = StateStage.Connect
+    state.fail_hosts({state.inventory.get_host("app-1")}, activated_count=2)
+    assert [host.name for host in state.active_hosts] == ["app-2"]
