@@ -47,7 +47,7 @@ def test_a_fit_host() -> None:
             "kernel: expected 3.10 or newer, found 3.9.11; install a newer kernel",
         ),
         ({"kernel": ""}, "kernel: expected 3.10 or newer, found ; install a newer kernel"),
-        ({"init": "openrc-init"}, "init: expected systemd, found openrc-init"),
+        ({"init": "openrc-init"}, "init: expected systemd or init, found openrc-init"),
         (
             {"has_overlay": False},
             "overlay: the kernel has no overlay file system; load or install its module `overlay`",
@@ -87,6 +87,7 @@ def test_an_unfit_host(changes: dict[str, Any], problem: str) -> None:
         {"kernel": "4.0.0"},
         {"kernel": "10.0.1-rc1"},
         {"architecture": "aarch64"},
+        {"init": "init"},
         {"cgroup_version": 1},
         {"cgroup_controllers": frozenset({"cpu", "cpuset", "memory", "pids", "rdma"})},
     ],
@@ -97,7 +98,7 @@ def test_what_is_fit_too(changes: dict[str, Any]) -> None:
 
 
 def test_all_that_is_wrong_is_told() -> None:
-    assert len(told(kernel="2.6.32", architecture="i686", init="init", has_overlay=False)) == 4
+    assert len(told(kernel="2.6.32", architecture="i686", init="runit", has_overlay=False)) == 4
 
 
 def test_every_host_is_checked_also_outside_the_limit() -> None:

@@ -240,7 +240,10 @@ def test_packages(
 DNF_CONF = """[main]
 gpgcheck=1
 exclude=docker-ce,containerd.io
+  docker-ce-cli, docker=x
 excludepkgs = runc
+installonly_limit=3
+  not-excluded
 [another]
 exclude=kernel
 """
@@ -252,7 +255,7 @@ def test_what_is_excluded(bin_folder: File, tmp_path: File, path: str) -> None:
     put(tmp_path, path, DNF_CONF)
     program(bin_folder, "dpkg-query", "exit 1")
     observed = probe(bin_folder, script=elsewhere(tmp_path, *BOTH))
-    assert observed.held == {"docker-ce", "containerd.io", "runc"}
+    assert observed.held == {"docker-ce", "containerd.io", "docker-ce-cli", "docker=x", "runc"}
 
 
 @pytest.mark.parametrize(
