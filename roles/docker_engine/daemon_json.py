@@ -39,11 +39,16 @@ class ConfigChange:
     """The whole file, as it is to be."""
     keys: tuple[str, ...]
     """The keys at top level that differ."""
+    takes_out: bool = False
+    """Whether a key goes altogether."""
 
     @property
     def restarts(self) -> bool:
-        """Whether the engine takes it over only when it starts."""
-        return not RELOADABLE.issuperset(self.keys)
+        """Whether the engine takes it over only when it starts.
+
+        At a reload it leaves as it is what the file does not say (moby: daemon/reload.go).
+        """
+        return self.takes_out or not RELOADABLE.issuperset(self.keys)
 
 
 def read(text: str | None) -> dict[str, Any]:
@@ -74,7 +79,8 @@ def change(text: str | None, wanted: Mapping[str, Any]) -> ConfigChange | None:
     before = read(text)
     after = _merged(before, wanted)
     keys = sorted(k for k in {*before, *after} if before.get(k) != after.get(k))
-    return ConfigChange(json.dumps(after, indent=4) + "\n", tuple(keys)) if keys else None
+    text = json.dumps(after, indent=4) + "\n"
+    return ConfigChange(text, tuple(keys), bool({*before} - {*after})) if keys else None
 
 
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -83,7 +89,9 @@ def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
         if value is None:
             merged.pop(key, None)
         elif isinstance(value, Mapping) and isinstance(merged.get(key, {}), Mapping):
-            merged[key] = _merged(merged.get(key, {}), value)
+            within = _merged(merged.get(key, {}), value)
+            if within or key in merged or not value:  # what only takes out needs no place
+                merged[key] = within
         else:
             merged[key] = value
     return merged

@@ -6,6 +6,7 @@ import hashlib
 import os
 import tempfile
 import urllib.request
+from http.client import HTTPException
 from pathlib import Path
 
 from roles.docker_engine.spec import Download
@@ -13,6 +14,8 @@ from roles.docker_engine.spec import Download
 TIMEOUT_S = 60
 MOST_KEY_BYTES = 1024 * 1024
 CHUNK_BYTES = 1024 * 1024
+FETCHING = (OSError, HTTPException, ValueError)
+"""How fetching fails: the latter two where no HTTP is spoken, or where the URL names no place."""
 
 
 class Unusable(Exception):
@@ -51,7 +54,7 @@ def key_material(place: str) -> bytes:
             return Path(place).read_bytes()
         with urllib.request.urlopen(place, timeout=TIMEOUT_S) as answer:
             return bytes(answer.read(MOST_KEY_BYTES))
-    except OSError as error:
+    except FETCHING as error:
         raise Unusable(f"{place} can't be read: {error}") from error
 
 
@@ -83,7 +86,7 @@ def _fetch(download: Download, target: Path) -> None:
             file.close()
             _compare(content.hexdigest(), download)
             os.replace(file.name, target)
-        except OSError as error:
+        except FETCHING as error:
             raise Unusable(f"{download.url} can't be fetched: {error}") from error
         finally:
             Path(file.name).unlink(missing_ok=True)

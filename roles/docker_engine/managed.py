@@ -146,8 +146,9 @@ def dnf_conf(proxy: ProxySettings | None) -> bytes:
 
 def _distribution(observed: Observed) -> str:
     """The vendor's directory for a host's distribution; rebuilds of RHEL take RHEL's."""
-    own = ("debian", "ubuntu", "centos", "rhel", "fedora")
-    return observed.os_id if observed.os_id in own else "rhel"
+    if family(observed) == "deb":
+        return next(i for i in (observed.os_id, *observed.os_like) if i in ("debian", "ubuntu"))
+    return observed.os_id if observed.os_id in ("centos", "fedora") else "rhel"
 
 
 def _text(lines: list[str]) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
+from urllib.parse import unquote
 
 from roles.observed import Observed
 
@@ -96,11 +97,11 @@ def named_in(file_name: str) -> tuple[str, str] | None:
     """Package and version that a file's name tells; None where it is no package's.
 
     `docker-ce_26.1.5-1~debian.12~bookworm_amd64.deb`, `docker-ce-26.1.5-1.el9.x86_64.rpm`: neither
-    has the epoch.
+    has the epoch. Some servers write `%2B` for `+`.
     """
     stem, _, kind = file_name.rpartition(".")
     words = stem.split("_") if kind == "deb" else stem.rpartition(".")[0].rsplit("-", 2)
     if kind not in ("deb", "rpm") or len(words) != 3 or not all(words):
         return None
     version = words[1] if kind == "deb" else f"{words[1]}-{words[2]}"
-    return words[0], version.replace("%3a", ":").rpartition(":")[2]
+    return words[0], unquote(version).rpartition(":")[2]

@@ -275,7 +275,7 @@ def _file_problems(member: Member) -> Iterator[Problem]:
     spec = member.wanted.docker_engine
     kind = family(member.observed)
     for file in spec.files:
-        if named_in(file.name) is None or not file.name.endswith(f".{kind}"):
+        if kind and (named_in(file.name) is None or not file.name.endswith(f".{kind}")):
             text = f"expected a .{kind} file under its usual name, found '{file.name}'"
             yield Problem(member.name, f"{ROLE}.files", text)
         if file.path and not Path(file.path).is_file():

@@ -67,7 +67,8 @@ section excluded
 for file in /etc/dnf/dnf.conf /etc/yum.conf; do
     [ ! -f "$file" ] || [ -L "$file" ] || awk '
         /^\[/ { main = ($1 == "[main]") }
-        main && /^(exclude|excludepkgs)[ \t]*=/ { sub(/^[^=]*=/, ""); gsub(/,/, " "); print }' "$file"
+        !/^[ \t]/ { list = main && /^(exclude|excludepkgs)[ \t]*=/ }
+        list { sub(/^[^ \t][^=]*=/, ""); gsub(/,/, " "); print }' "$file"
 done
 
 section service

@@ -18,7 +18,7 @@ from tests.lab.running import Checkout, Listed, Run
 
 DEPLOY = "deploy/engine.py"
 OLD, NEW = "20.10.24", "26.1.5"
-KEPT = "docker run -d --pull never --name kept --restart always --pid host debian:bookworm-slim sleep 100000"
+KEPT = "docker run -d --pull never --name kept --restart always debian:bookworm-slim sleep 99999"
 
 
 @dataclass(frozen=True)

@@ -45,10 +45,11 @@ def commands(case: File) -> list[Any]:
 
 
 def _kwargs(told: dict[str, Any]) -> dict[str, Any]:
-    """The operation's arguments; a rollout is that of the role with this name."""
+    """The operation's arguments; a rollout is `ROLE`, or `ROLE.NAME` where it has another name."""
     kwargs = dict(told.get("kwargs", {}))
     if "rollout" in kwargs:
-        kwargs["rollout"] = import_module(f"roles.{kwargs['rollout']}.rollout").ROLLOUT
+        role, _, name = kwargs["rollout"].partition(".")
+        kwargs["rollout"] = getattr(import_module(f"roles.{role}.rollout"), name or "ROLLOUT")
     return kwargs
 
 

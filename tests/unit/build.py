@@ -169,9 +169,10 @@ def bare(address: str | IPv4Address = "198.18.0.11", **changes: Any) -> Observed
 
 
 def fitted(address: str | IPv4Address = "198.18.0.11", **changes: Any) -> Observed:
-    """A host whose Docker engine runs."""
+    """A host whose Docker engine, Debian 12's own, runs and is held."""
     engine = {
         "packages": {"docker.io": "20.10.24+dfsg1-1", "containerd": "1.6.20", "runc": "1.1.5"},
+        "held": frozenset({"docker.io", "containerd", "runc"}),
         "docker_service": Service(enabled=True, active=True),
         "docker_version": "20.10.24+dfsg1",
         "storage_driver": "overlay2",

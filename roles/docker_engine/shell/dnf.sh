@@ -5,7 +5,7 @@ manager=$(command -v dnf || command -v yum)
 main_conf=/etc/dnf/dnf.conf
 [ -f "$main_conf" ] || main_conf=/etc/yum.conf
 {
-    awk '/^(exclude|excludepkgs)[ \t]*=/ { next } { print }' "$main_conf"
+    awk '!/^[ \t]/ { out = /^(exclude|excludepkgs)[ \t]*=/ } !out' "$main_conf"
     cat "$work/dnf.conf"
 } >"$work/main.conf"
 
@@ -115,8 +115,9 @@ exclude() {
         }
         BEGIN { count = split(names, given, " ") }
         /^\[/ { main = ($1 == "[main]") }
-        main && /^(exclude|excludepkgs)[ \t]*=/ {
-            sub(/^[^=]*=/, "")
+        !/^[ \t]/ { list = main && /^(exclude|excludepkgs)[ \t]*=/ }
+        list {  # its value may go on in indented lines
+            sub(/^[^ \t][^=]*=/, "")
             gsub(/,/, " ")
             for (i = split($0, was, " "); i > 0; i--) held[was[i]]
             next

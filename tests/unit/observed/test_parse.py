@@ -21,7 +21,9 @@ MINIMAL = {
     "routes": "",
     "listening": "",
     "packages": "",
+    "excluded": "",
     "service": "enabled=\nactive=",
+    "daemon_json": "",
     "asked": "",
 }
 ENGINE = {"docker": "version=26.1.5\ndriver=overlay2"}
@@ -44,6 +46,7 @@ def test_a_serving_host_of_debian_12() -> None:
     assert observed.kernel == "6.1.0-40-amd64"
     assert (observed.architecture, observed.userland_bits) == ("x86_64", 64)
     assert (observed.os_id, observed.os_version, observed.os_like) == ("debian", "12", ())
+    assert observed.os_codename == "bookworm"
     assert observed.init == "systemd"
     assert observed.cgroup_version == 1
     assert observed.cgroup_controllers >= {"cpu", "cpuset", "memory", "pids"}
@@ -63,6 +66,8 @@ def test_a_serving_host_of_debian_12() -> None:
         "docker.io": "20.10.24+dfsg1-1+deb12u1+b6",
         "runc": "1.1.5+ds1-1+deb12u1",
     }
+    assert observed.unfinished == observed.held == frozenset()
+    assert observed.daemon_json is None
     assert observed.docker_service == Service(enabled=True, active=True)
     assert observed.docker_version == "20.10.24+dfsg1"
     assert observed.docker_error is None
@@ -294,15 +299,70 @@ def test_cgroups(text: str, version: int | None, controllers: set[str]) -> None:
 @pytest.mark.parametrize(
     "text, expected",
     [
-        ('ID="rocky"\nVERSION_ID="9.4"\nID_LIKE="rhel centos fedora"', ("rocky", "9.4", 3)),
-        ("ID='alpine'\nVERSION_ID=3.20", ("alpine", "3.20", 0)),
-        ("", ("", "", 0)),
+        (
+            'ID="rocky"\nVERSION_ID="9.4"\nID_LIKE="rhel centos fedora"',
+            ("rocky", "9.4", ("rhel", "centos", "fedora"), ""),
+        ),
+        ("ID='alpine'\nVERSION_ID=3.20", ("alpine", "3.20", (), "")),
+        (
+            'ID=ubuntu\nID_LIKE=debian\nVERSION_ID="24.04"\nVERSION_CODENAME=noble',
+            ("ubuntu", "24.04", ("debian",), "noble"),
+        ),
+        ("", ("", "", (), "")),
     ],
-    ids=["double-quotes", "single-quotes", "absent"],
+    ids=["double-quotes", "single-quotes", "code-name", "absent"],
 )
-def test_os_release(text: str, expected: tuple[str, str, int]) -> None:
-    observed = parse(probed(os_release=text))
-    assert (observed.os_id, observed.os_version, len(observed.os_like)) == expected
+def test_os_release(text: str, expected: tuple[str, str, tuple[str, ...], str]) -> None:
+    o = parse(probed(os_release=text))
+    assert (o.os_id, o.os_version, o.os_like, o.os_codename) == expected
+
+
+PACKAGES = """
+ii |containerd|1.6.20~ds1-1
+hi |docker.io|20.10.24+dfsg1-1
+rc |docker-ce|5:26.1.5-1
+un |docker-ee|
+iF |runc|1.1.5
+hU |docker-cli|26.1.5
+iHR|docker-buildx|0.13
+ri |docker-compose|1.29
+ii|moby-engine|24.0.5-1.fc39
+"""
+
+
+def test_packages() -> None:
+    observed = parse(probed(packages=PACKAGES))
+    assert observed.packages == {
+        "containerd": "1.6.20~ds1-1",
+        "docker.io": "20.10.24+dfsg1-1",
+        "runc": "1.1.5",
+        "docker-cli": "26.1.5",
+        "docker-buildx": "0.13",
+        "docker-compose": "1.29",
+        "moby-engine": "24.0.5-1.fc39",
+    }
+    assert observed.unfinished == {"runc", "docker-cli", "docker-buildx"}
+    assert observed.held == {"docker.io", "docker-cli"}
+
+
+def test_what_dnf_excludes_is_held() -> None:
+    observed = parse(probed(packages="ii|runc|4:1.1.12", excluded="docker-ce  kernel*\nrunc\n"))
+    assert observed.held == {"docker-ce", "kernel*", "runc"}
+    assert observed.unfinished == frozenset()
+
+
+@pytest.mark.parametrize(
+    "section, text",
+    [
+        ("", None),
+        ("present", ""),
+        ('present\n|{\n|\n|  "debug": true\n|}', '{\n\n  "debug": true\n}'),
+        ("present\n|@@end\n||a|b", "@@end\n|a|b"),
+    ],
+    ids=["absent", "empty", "with-an-empty-line", "like-ours"],
+)
+def test_the_engines_configuration(section: str, text: str | None) -> None:
+    assert parse(probed(daemon_json=section)).daemon_json == text
 
 
 def test_a_host_that_does_not_tell_its_userland() -> None:
@@ -331,6 +391,7 @@ def test_what_was_asked() -> None:
             "path|/apps/x y|regular empty file|0:0|600\n"
             "file|/apps/myid|3\n"
             "file|/apps/odd|a|b||c\n"
+            "sum|/etc/a.list|0a1b\n"
             "name|zk-1|198.18.0.31\n"
             "name|nobody|"
         )
@@ -340,6 +401,7 @@ def test_what_was_asked() -> None:
         "/apps/x y": Path("regular empty file", "0:0", "600"),
     }
     assert observed.first_lines == {"/apps/myid": "3", "/apps/odd": "a|b||c"}
+    assert observed.sums == {"/etc/a.list": "0a1b"}
     assert observed.resolved == {"zk-1": IPv4Address("198.18.0.31")}
 
 

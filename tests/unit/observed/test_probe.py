@@ -73,8 +73,8 @@ def test_what_is_looked_at_is_asked_again_with_every_look(state: State) -> None:
 
 
 def test_the_arguments_of_a_look() -> None:
-    look = Look(paths=("/a", "/b"), files=("/c",), names=("zk-1",))
-    words = ["path", "/a", "path", "/b", "file", "/c", "name", "zk-1"]
+    look = Look(paths=("/a", "/b"), files=("/c",), sums=("/d",), names=("zk-1",))
+    words = ["path", "/a", "path", "/b", "file", "/c", "sum", "/d", "name", "zk-1"]
     assert look.arguments == words
 
 

@@ -6,12 +6,13 @@ import os
 import socket
 import subprocess
 import time
+from hashlib import sha256
 from ipaddress import IPv4Address
 from pathlib import Path as File
 
 import pytest
 
-from roles.observed import Observed, Path, Source
+from roles.observed import Observed, Path, Service, Source
 from roles.observed.parse import parse
 from roles.observed.probe import SCRIPT, Look
 
@@ -26,17 +27,38 @@ def bin_folder(tmp_path: File) -> File:
     return folder
 
 
+def program(folder: File, name: str, script: str) -> None:
+    file = folder / name
+    file.write_text(f"#!/bin/sh\n{script}\n")
+    file.chmod(0o755)
+
+
 def docker(folder: File, script: str) -> None:
-    program = folder / "docker"
-    program.write_text(f"#!/bin/sh\n{script}\n")
-    program.chmod(0o755)
+    program(folder, "docker", script)
 
 
-def probe(folder: File, look: Look | None = None, limit_s: float = 10) -> Observed:
+def elsewhere(folder: File, *paths: str) -> bytes:
+    """The probe, which looks for these files below a folder."""
+    script = SCRIPT
+    for path in paths:
+        script = script.replace(path.encode(), f"{folder}{path}".encode())
+    assert script != SCRIPT
+    return script
+
+
+def put(folder: File, path: str, text: str) -> None:
+    file = File(f"{folder}{path}")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+
+
+def probe(
+    folder: File, look: Look | None = None, limit_s: float = 10, script: bytes = SCRIPT
+) -> Observed:
     words = ["sh", "-s", "--", str(limit_s), *(look or Look()).arguments]
     path = f"{folder}:{os.environ['PATH']}"
     done = subprocess.run(
-        words, input=SCRIPT, env={"PATH": path}, capture_output=True, check=True, timeout=20
+        words, input=script, env={"PATH": path}, capture_output=True, check=True, timeout=20
     )
     return parse(done.stdout)
 
@@ -142,12 +164,14 @@ def test_what_is_asked(bin_folder: File, tmp_path: File) -> None:
     look = Look(
         paths=(str(folder), str(tmp_path / "absent")),
         files=(str(file), str(folder), str(tmp_path / "absent"), str(long)),
+        sums=(str(file), str(folder), str(tmp_path / "absent")),
         names=("localhost", "-v", "no.such.name.invalid"),
     )
     observed = probe(bin_folder, look)
     owner = f"{os.getuid()}:{os.getgid()}"
     assert observed.paths == {str(folder): Path("directory", owner, "750")}
     assert observed.first_lines == {str(file): "3", str(long): "x" * 200}
+    assert observed.sums == {str(file): sha256(b"3\nsecond line\n").hexdigest()}
     assert observed.resolved == {"localhost": IPv4Address("127.0.0.1")}
     assert not File("made").exists()
 
@@ -158,11 +182,6 @@ def test_this_machine_itself(bin_folder: File) -> None:
     assert (observed.kernel, observed.architecture) == (told.release, told.machine)
     assert observed.user_id == os.getuid()
     assert observed.userland_bits in (32, 64)
-
-
-def program(folder: File, name: str, script: str) -> None:
-    (folder / name).write_text(f"#!/bin/sh\n{script}\n")
-    (folder / name).chmod(0o755)
 
 
 def test_this_machines_fitness(bin_folder: File, tmp_path: File) -> None:
@@ -270,3 +289,103 @@ def own(folder: File, script: str, source: str = "distro") -> Source:
     found = parse(done.stdout).fitness.source
     assert found
     return found
+
+
+DPKG = r"""
+[ "$*" = '-W -f ${db:Status-Abbrev}|${Package}|${Version}\n' ] || exit 9
+cat <<'EOF'
+ii |bash|5.2
+hi |docker.io|20.10.24+dfsg1-1
+iF |containerd|1.6.20
+ii |libdocker-perl|1.0
+rc |docker-ce|5:26.1.5-1
+EOF
+"""
+RPM = r"""
+[ "$*" = '-qa --qf ii|%{NAME}|%{EPOCHNUM}:%{VERSION}-%{RELEASE}\n' ] || exit 9
+cat <<'EOF'
+ii|bash|0:5.2-1
+ii|docker-ce|3:26.1.5-1.el9
+ii|containerd.io|0:1.6.33-3.1.el9
+EOF
+"""
+
+
+@pytest.mark.parametrize(
+    "manager, script, packages, held, unfinished",
+    [
+        (
+            "dpkg-query",
+            DPKG,
+            {"docker.io": "20.10.24+dfsg1-1", "containerd": "1.6.20"},
+            {"docker.io"},
+            {"containerd"},
+        ),
+        (
+            "rpm",
+            RPM,
+            {"docker-ce": "3:26.1.5-1.el9", "containerd.io": "1.6.33-3.1.el9"},
+            set(),
+            set(),
+        ),
+    ],
+    ids=["dpkg", "rpm"],
+)
+def test_packages(
+    bin_folder: File,
+    manager: str,
+    script: str,
+    packages: dict[str, str],
+    held: set[str],
+    unfinished: set[str],
+) -> None:
+    for name in ("dpkg-query", "rpm"):
+        program(bin_folder, name, script if name == manager else "exit 1")
+    observed = probe(bin_folder)
+    assert observed.packages == packages
+    assert (observed.held, observed.unfinished) == (held, unfinished)
+
+
+DNF_CONF = """[main]
+gpgcheck=1
+exclude=docker-ce,containerd.io
+  docker-ce-cli, docker=x
+excludepkgs = runc
+installonly_limit=3
+  not-excluded
+[another]
+exclude=kernel
+"""
+BOTH = ("/etc/dnf/dnf.conf", "/etc/yum.conf")
+
+
+@pytest.mark.parametrize("path", BOTH)
+def test_what_is_excluded(bin_folder: File, tmp_path: File, path: str) -> None:
+    put(tmp_path, path, DNF_CONF)
+    program(bin_folder, "dpkg-query", "exit 1")
+    observed = probe(bin_folder, script=elsewhere(tmp_path, *BOTH))
+    assert observed.held == {"docker-ce", "containerd.io", "docker-ce-cli", "docker=x", "runc"}
+
+
+@pytest.mark.parametrize(
+    "text", [None, "", "{}", '{\n\n  "debug": true\n}\n', "@@end\n|x\n"], ids=ascii
+)
+def test_the_engines_configuration(bin_folder: File, tmp_path: File, text: str | None) -> None:
+    if text is not None:
+        put(tmp_path, "/etc/docker/daemon.json", text)
+    observed = probe(bin_folder, script=elsewhere(tmp_path, "/etc/docker/daemon.json"))
+    assert observed.daemon_json == (text and text.removesuffix("\n"))
+
+
+@pytest.mark.parametrize("status, active", [("exit 0", True), ("exit 3", False)])
+@pytest.mark.parametrize("enabled", [True, False])
+def test_the_service_without_systemd(
+    bin_folder: File, tmp_path: File, status: str, active: bool, enabled: bool
+) -> None:
+    put(tmp_path, "/etc/init.d/docker", "")
+    (tmp_path / "etc/init.d/docker").chmod(0o755)
+    if enabled:
+        put(tmp_path, "/etc/rc3.d/S20docker", "")
+    program(bin_folder, "service", f'[ "$*" = "docker status" ] && {status}')
+    script = elsewhere(tmp_path, "/run/systemd/system", "/etc/init.d/docker", "/etc/rc")
+    assert probe(bin_folder, script=script).docker_service == Service(enabled, active)

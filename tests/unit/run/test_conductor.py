@@ -53,7 +53,9 @@ def treatment(
 
     return Treatment(
         host=state.inventory.get_host(name),
-        change=Change(name, "soa_engine", "replace container engine", "image 1 -> 2", interrupts),
+        changes=(
+            Change(name, "soa_engine", "replace container engine", "image 1 -> 2", interrupts),
+        ),
         drain=step("drain"),
         apply=step("apply"),
         prove=step("prove"),

@@ -16,7 +16,7 @@ from pyinfra.context import ctx_state
 
 from roles.docker_engine import plan as docker_engine
 from roles.host_check import plan as host_check
-from roles.observed import Address, Observed, Route, forget
+from roles.observed import Address, Observed, Route, Service, forget
 from roles.run import options
 from roles.run.changes import Change
 from roles.run.current import current_fleet
@@ -34,6 +34,7 @@ from tests.unit.build import (
     fitted,
     fleet,
     local_state,
+    member,
     wanted,
 )
 
@@ -264,7 +265,8 @@ def test_what_follows_the_survey(
 ) -> None:
     monkeypatch.setattr(options, "_options", given)
     monkeypatch.setattr(options, "has_terminal", lambda: terminal)
-    hosts(stack, *NAMES, observed={} if not changes else {"app-1": bare("198.18.0.11")})
+    stopped = fitted("198.18.0.11", docker_service=Service(enabled=True))
+    hosts(stack, *NAMES, observed={"app-1": stopped} if changes else {})
     roles = (docker_engine,)
     if ends is None:
         survey(roles)
@@ -273,6 +275,28 @@ def test_what_follows_the_survey(
         survey(roles)
     if ends is SystemExit:
         assert caught.value.code == 0  # type: ignore[attr-defined]
+
+
+def test_an_engines_change_is_rehearsed_where_a_host_has_no_other_problem(
+    stack: ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[set[str | None]] = []
+
+    def rehearsing(
+        state: State, found: Fleet, without: set[str | None]
+    ) -> tuple[Fleet, list[Problem]]:
+        asked.append(without)
+        return found, [Problem("app-2", "docker_engine.version", "27.0.0 is not there")]
+
+    monkeypatch.setattr("roles.run.survey.rehearse", rehearsing)
+    unfit = fitted("198.18.0.11", kernel="2.6.32")
+    hosts(stack, *NAMES, observed={"app-1": unfit})
+    assert [problem.split(": ")[:2] for problem in refusal()] == [
+        ["app-1", "host_check.kernel"],
+        ["app-2", "docker_engine.version"],
+    ]
+    assert refusal((Quiet(),)) == [problem for problem in refusal() if "app-1" in problem]
+    assert asked == [{"app-1"}, {"app-1"}]
 
 
 def unreachable(state: State, *names: str) -> None:
@@ -378,12 +402,24 @@ def test_what_hosts_are_asked() -> None:
         "/apps/logs/engine",
         "/apps/logs/proxy",
         "/apps/logs/sdk",
+        "/etc/apt/keyrings/docker-9DC858229FC7DD38854AE2D88D81803C0EBFCD88.asc",
+        "/etc/pki/rpm-gpg/docker-060A61C51B558A7F742B77AAC52FEB6B621E9F35.asc",
     }
+    assert asked.sums == (
+        "/etc/apt/sources.list.d/docker.list",
+        "/etc/yum.repos.d/docker-ce.repo",
+        "/etc/systemd/system/docker.service.d/dockyard-proxy.conf",
+    )
     assert asked.files == ("/apps/data/zookeeper/myid",)
     assert asked.names == ()
-    external = Wanted.model_validate({"registry": {"connection": "zk-1:2181,zk-2:2182"}})
+    external = Wanted.model_validate(
+        {
+            "registry": {"connection": "zk-1:2181,zk-2:2182"},
+            "docker_engine": {"source": "present"},
+        }
+    )
     assert look(external).names == ("zk-1", "zk-2")
-    assert look(external).paths == look(external).files == ()
+    assert look(external).paths == look(external).files == look(external).sums == ()
     assert look(None).arguments == ["disk", "/var/lib/docker"]
 
 
@@ -424,8 +460,16 @@ def test_the_deploy_composes_the_roles_in_the_surveys_order() -> None:
 
 
 def test_a_bare_fleet_changes_in_that_order() -> None:
-    found = fleet("app-1", "registry-1", "sdk-1")
+    observed = bare(address_of("app-1"))
+    found = fleet(member("app-1", observed=observed), "registry-1", "sdk-1")
     changes = [change for role in SYSTEM for change in role.plan(found)]
     order = [change.role for change in changes]
-    assert list(dict.fromkeys(order)) == ["images", "registry", "soa_engine", "proxy", "sdk"]
+    assert list(dict.fromkeys(order)) == [
+        "docker_engine",
+        "images",
+        "registry",
+        "soa_engine",
+        "proxy",
+        "sdk",
+    ]
     assert host_check.check(found) == []

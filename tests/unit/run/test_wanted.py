@@ -97,7 +97,7 @@ def test_what_would_go_on_past_a_failed_step_is_refused(key: str) -> None:
         (
             "soa_enigne",
             {},
-            "app-1: soa_enigne: unknown key; expected one of: docker_engine, export_ip, "
+            "app-1: soa_enigne: unknown key; expected one of: action, docker_engine, export_ip, "
             "host_check, images, max_unreachable, proxy, registry, sdk, soa_engine, verify_report",
         ),
         (
@@ -124,7 +124,9 @@ def test_what_would_go_on_past_a_failed_step_is_refused(key: str) -> None:
         (
             "docker_engine.sorce",
             "distro",
-            "app-1: docker_engine.sorce: unknown key; expected one of: source, start_timeout_s",
+            "app-1: docker_engine.sorce: unknown key; expected one of: allow_downgrade, config, "
+            "files, hold, install_timeout_s, lock_timeout_s, proxy, script, source, "
+            "start_timeout_s, stop_timeout_s, vendor, version",
         ),
     ],
 )
@@ -202,7 +204,11 @@ def test_an_unknown_key(path: str, value: Any, text: str) -> None:
         ("export_ip", "app-1", "expected 'auto' or an IPv4 address, found 'app-1'"),
         ("export_ip", "fe80::1", "expected 'auto' or an IPv4 address, found 'fe80::1'"),
         ("max_unreachable", -1, "input should be greater than or equal to 0, found -1"),
-        ("docker_engine.source", "pip", "input should be 'distro', found 'pip'"),
+        (
+            "docker_engine.source",
+            "pip",
+            "input should be 'files', 'vendor', 'distro', 'script' or 'present', found 'pip'",
+        ),
         ("registry.server.heap_mb", 8, "input should be greater than or equal to 64, found 8"),
     ],
     ids=lambda value: str(value)[:40],
