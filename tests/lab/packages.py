@@ -1,7 +1,8 @@
 """Packages of the Docker engine with the names, versions and relations of Docker's own.
 
-Their programs are Debian's, and say so: ``docker version`` has "+dfsg1" behind the number. They are built once into the cache, signed and unsigned: rpms carry a
-signature of their own, debs that of their repository.
+Their programs are Debian's, and say so: ``docker version`` has "+dfsg1" behind the number. They are
+built once into the cache, signed and unsigned: rpms carry a signature of their own, debs that of
+their repository.
 """
 
 from __future__ import annotations
