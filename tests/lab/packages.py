@@ -1,7 +1,8 @@
 """Packages of the Docker engine with the names, versions and relations of Docker's own.
 
-Their programs are Debian's. They are built once into the cache, signed and unsigned: rpms carry a
-signature of their own, debs that of their repository.
+Their programs are Debian's, and say so: ``docker version`` has "+dfsg1" behind the number. They are
+built once into the cache, signed and unsigned: rpms carry a signature of their own, debs that of
+their repository.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ ENGINES = {
 SOURCES = {"20.10.5": "bullseye", "20.10.24": "bookworm", "26.1.5": "trixie"}
 """The release that has this version itself, and whose programs it is."""
 DOCKER_UNITS, CONTAINERD_UNITS = "docker.service docker.socket", "containerd.service"
+RPM_NAME = "%%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm"
 OLD = "docker (<< 1.5~), docker-engine, docker-engine-cs, docker.io, lxc-docker"
 
 
@@ -164,6 +166,8 @@ def _deb_recipes(
 def _lay_out(release: str, version: str, trees: Path, units: str) -> None:
     """Make a tree for each package, with the programs where Docker's own have them."""
     engine, runtime = _sources(release, version)
+    if f"Version: {version}+" not in (found := (engine / "docker.io.version").read_text()):
+        raise LabError(f"{SOURCES[version]} has no Docker {version} any more: {found}")
 
     def put(package: str, source: Path, path: str, mode: int = 0o755) -> None:
         file = trees / package / path
@@ -249,9 +253,6 @@ def _rpmbuild(name: str, tree: Path, target: Path, versions: dict[str, str]) -> 
         macros = {"_topdir": top, "dist": ".el9", "_dbpath": f"{top}/db", **versions}
         macros |= {"__os_install_post": "%{nil}", "_rpmdir": str(target), "_rpmfilename": RPM_NAME}
         run(["rpmbuild", "--quiet", *_defined(macros), "-bb", str(spec)])
-
-
-RPM_NAME = "%%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm"
 
 
 def _defined(macros: dict[str, str]) -> list[str]:

@@ -104,7 +104,7 @@ def test_dnf_refuses_packages_that_are_not_signed(rpm_host: LabHost, repo: Repos
 
     upload(rpm_host, repo.wrong_key.read_bytes(), "/etc/pki/rpm-gpg/wrong")
     use_rpm(rpm_host, repo, "file:///etc/pki/rpm-gpg/wrong")
-    assert refused("the wrong key(s) installed")
+    assert refused("wrong key(s)?")
     use_rpm(rpm_host, repo, f"{repo.url}/rhel/gpg")
     repo.unsigned("/rhel/9")
     assert refused("is not signed")

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs in the base root file system: adds the distribution's Docker engine, enabled at boot.
+# Runs in the root file system of a host with apt: adds the distribution's Docker engine, enabled at boot.
 set -eu
 
 trap 'rm -f /usr/sbin/policy-rc.d' EXIT
@@ -12,6 +12,6 @@ cli=
 if apt-cache show docker-cli >/dev/null 2>&1; then cli=docker-cli; fi  # from trixie on
 # shellcheck disable=SC2086
 apt-get -qy -o Dpkg::Use-Pty=0 install --no-install-recommends docker.io $cli
-systemctl enable docker.service containerd.service
+if command -v systemctl >/dev/null; then systemctl enable docker.service containerd.service; fi
 apt-get clean
 rm -rf /var/lib/apt/lists/*
