@@ -49,8 +49,8 @@ look_into_sources() {
         fail_with_log 'docker_engine.vendor: its repository can not be used:'
 }
 versions_of() {
-    dnf_run --showduplicates list "$1" >/dev/null 2>&1
-    "$manager" -q -c "$work/main.conf" --showduplicates list "$1" 2>>"$log" </dev/null |
+    dnf_run list --showduplicates "$1" >/dev/null 2>&1
+    "$manager" -q -c "$work/main.conf" list --showduplicates "$1" 2>>"$log" </dev/null |
         awk -v name="$1" '{ split($1, word, ".") } word[1] == name { print $2 }' | sort -rV | uniq
 }
 rehearse() {
@@ -80,7 +80,7 @@ rehearse_files() {
 }
 simulate() {
     : >"$log"
-    dnf_run --assumeno --allowerasing install "$@"
+    dnf_run --assumeno install --allowerasing "$@"
     grep -qE '^(Operation aborted|Nothing to do|Is this ok|Exiting on user)' "$log" ||
         fail_with_log "docker_engine.source: dnf can't install it:"
     sed 's/^/dnf|/' "$log"
@@ -89,7 +89,7 @@ simulate() {
 install_packages() {
     await_lock "$1"
     shift
-    dnf_run -y --allowerasing install "$@" || fail_with_log "dnf can't install the engine:"
+    dnf_run -y install --allowerasing "$@" || fail_with_log "dnf can't install the engine:"
     keep
 }
 install_files() {
