@@ -85,7 +85,7 @@ def treatment(
             cargo |= {file.name: file.content}
             steps.append(["put", file.name, file.path, file.mode])
     if materials.script:
-        cargo |= {SCRIPT: materials.script}
+        cargo |= {SCRIPT: materials.script, "proxy.env": managed.proxy_env(spec.proxy)}
     if "packages" in kinds:
         steps += _installation(member, packages, cargo)
     steps += _configuration(member, kinds, cargo)

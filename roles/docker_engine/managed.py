@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from shlex import quote
 
 from roles.docker_engine.packages import family
 from roles.docker_engine.spec import DockerEngineSpec, ProxySettings
@@ -98,11 +99,22 @@ def repository(spec: DockerEngineSpec, observed: Observed) -> ManagedFile:
 
 def proxy_unit(proxy: ProxySettings) -> ManagedFile:
     """What the engine's service is told of the way out; a proxy's URL may hold a password."""
-    told = {"HTTP_PROXY": proxy.http, "HTTPS_PROXY": proxy.https}
-    told["NO_PROXY"] = ",".join(proxy.exempt) or None
-    lines = [f'Environment="{name}={value}"' for name, value in told.items() if value]
+    lines = [f'Environment="{name}={value}"' for name, value in _way_out(proxy).items()]
     escaped = [line.replace("%", "%%") for line in lines]  # systemd's own sign
     return ManagedFile("proxy.conf", PROXY_UNIT, _text(["[Service]", *escaped]), "600")
+
+
+def proxy_env(proxy: ProxySettings | None) -> bytes:
+    """The way out as programs that a script calls take it."""
+    told = _way_out(proxy) if proxy else {}
+    lines = [f"export {name.lower()}={quote(value)}" for name, value in told.items()]
+    return _text(lines)
+
+
+def _way_out(proxy: ProxySettings) -> dict[str, str]:
+    told = {"HTTP_PROXY": proxy.http, "HTTPS_PROXY": proxy.https}
+    told["NO_PROXY"] = ",".join(proxy.exempt) or None
+    return {name: value for name, value in told.items() if value}
 
 
 def apt_conf(proxy: ProxySettings | None, scratch: bool) -> bytes:

@@ -65,7 +65,7 @@ def steps(
     start_s = str(spec.start_timeout_s)
     if member.wanted.action == "stop":
         return [*told, ["leave_stopped"], ["service_down"]], {}
-    if member.wanted.action == "restart":
+    if member.wanted.action == "restart" and member.observed.docker_service.active:
         return [*told, ["service_again", start_s]], {}
     return [*told, ["service_up", start_s], ["start_ours", PART_LABEL]], {}
 

@@ -51,7 +51,7 @@ look_into_sources() {
 versions_of() {
     dnf_run list --showduplicates "$1" >/dev/null 2>&1
     "$manager" -q -c "$work/main.conf" list --showduplicates "$1" 2>>"$log" </dev/null |
-        awk -v name="$1" '{ split($1, word, ".") } word[1] == name { print $2 }' | sort -rV | uniq
+        awk -v name="$1" '{ sub(/\.[^.]*$/, "", $1) } $1 == name { print $2 }' | sort -rV | uniq
 }
 rehearse() {
     wanted=$1
@@ -60,8 +60,9 @@ rehearse() {
     while [ "$1" != -- ]; do
         there=$(versions_of "$1")
         version=$(printf '%s\n' "$there" | awk -v wanted="$wanted" '
+            BEGIN { sub(/^[0-9]+:/, "", wanted) }  # the client has an epoch of its own
             { plain = $1; sub(/^[0-9]+:/, "", plain); bare = plain; sub(/[-+~].*/, "", plain) }
-            wanted == "" || wanted == $1 || wanted == bare || wanted == plain { print $1; exit }')
+            wanted == "" || wanted == bare || wanted == plain { print $1; exit }')
         if [ -z "$version" ]; then
             [ -n "$there" ] || fail_with_log "docker_engine.source: it has no package $1:"
             fail "docker_engine.version: $1 $wanted is not there; there are:" $there

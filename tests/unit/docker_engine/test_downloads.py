@@ -7,6 +7,7 @@ from functools import partial
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path as File
+from socket import socket
 from threading import Thread
 
 import pytest

@@ -257,7 +257,7 @@ def test_apt_understands_it(tmp_path: File) -> None:
 
 def test_only_what_is_rehearsed_has_a_place_of_its_own() -> None:
     assert b"@WORK@" not in managed.apt_conf(PROXY, scratch=False)
-    assert managed.apt_conf(PROXY, scratch=True).count(b"@WORK@") == 3
+    assert managed.apt_conf(PROXY, scratch=True).count(b"@WORK@") == 4
 
 
 @pytest.mark.parametrize(

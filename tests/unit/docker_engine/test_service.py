@@ -131,9 +131,6 @@ def test_steps(action: str, containers: dict[str, int], expected: list[Any]) -> 
     assert steps(found, [], Materials(), containers) == (expected, {})
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a restart after a stop has the engine run, but none of our containers"
-)
 def test_a_restart_of_what_was_stopped_starts_our_containers() -> None:
     found = one(fitted(docker_service=STOPPED), action="restart")
     told, _ = steps(found, [], Materials(), {})

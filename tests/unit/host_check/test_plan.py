@@ -109,7 +109,7 @@ FAILS = [
         "3.10.0-327.el7.x86_64 can't run engine 29.3.0; the newest that is safe there is 20.10.27",
     ),
     ("kernel", bare(kernel=""), {}, "'' is no kernel's version"),
-    ("init", bare(init="openrc-init"), {}, "expected systemd, found openrc-init"),
+    ("init", bare(init="openrc-init"), {}, "expected systemd or sysvinit, found openrc-init"),
     (
         "namespaces",
         with_fitness(namespaces=frozenset({"mnt", "net", "uts", "user"})),
@@ -217,9 +217,15 @@ FAILS = [
     ),
     (
         "conflicting-packages",
-        with_fitness(conflicting=("podman-docker",)),
+        with_fitness(conflicting=("docker (snap)",)),
         {},
-        "podman-docker: a stand-in for the engine, or an older one",
+        "docker (snap), which takes the engine's place",
+    ),
+    (
+        "conflicting-packages",
+        bare(packages={"podman-docker": "4.3.1"}),
+        {},
+        "podman-docker, which takes the engine's place",
     ),
     (
         "ports",
@@ -656,7 +662,7 @@ def test_what_a_host_says_stays_on_one_line_and_steers_nothing() -> None:
 
 
 def test_all_that_is_wrong_is_told() -> None:
-    worst = bare(kernel="2.6.32", architecture="i686", init="init", has_overlay=False)
+    worst = bare(kernel="2.6.32", architecture="i686", init="runit", has_overlay=False)
     worst = replace(worst, fitness=fit(features=NO_FEATURES))
     keys = {
         problem.key.removeprefix("host_check.")
