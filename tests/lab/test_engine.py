@@ -14,7 +14,7 @@ from tests.lab import Lab, LabHost, packages
 from tests.lab.packages import package_files
 from tests.lab.reading import commands_sent, containers, disk, main_pid, of_each
 from tests.lab.repository import Repository
-from tests.lab.running import Checkout, Listed, Run
+from tests.lab.running import Checkout, Listed, Run, Running
 
 DEPLOY = "deploy/engine.py"
 OLD, NEW = "20.10.24", "26.1.5"
@@ -36,14 +36,19 @@ class Hosts:
     def vendor(self) -> dict[str, Any]:
         return {"repo_url": self.repo.url, "fingerprint": self.repo.fingerprint}
 
-    def run(self, engines: Mapping[str, Mapping[str, Any]], *options: str) -> Run:
-        """Deploy each host's engine as its data says."""
+    def start(
+        self, engines: Mapping[str, Mapping[str, Any]], *options: str, **data: Any
+    ) -> Running:
+        """Begin to deploy each host's engine as its data says."""
         hosts = [
-            Listed(self.lab[name], {"docker_engine": dict(data)}) for name, data in engines.items()
+            Listed(self.lab[name], {"docker_engine": dict(wanted), **data})
+            for name, wanted in engines.items()
         ]
-        return self.checkout.run(
-            self.checkout.inventory(hosts), *(options or ("-y",)), deploy=DEPLOY
-        )
+        inventory = self.checkout.inventory(hosts)
+        return self.checkout.start(inventory, *(options or ("-y",)), deploy=DEPLOY)
+
+    def run(self, engines: Mapping[str, Mapping[str, Any]], *options: str, **data: Any) -> Run:
+        return self.start(engines, *options, **data).wait()
 
     def done(self, engines: Mapping[str, Mapping[str, Any]]) -> Run:
         """Deploy, and have it succeed."""

@@ -87,12 +87,15 @@ class Traffic:
 
 
 @contextmanager
-def traffic(caller: LabHost, registry: LabHost, limit_s: float = LIMIT_S) -> Iterator[Traffic]:
+def traffic(caller: LabHost, *servers: LabHost, limit_s: float = LIMIT_S) -> Iterator[Traffic]:
     """Call from the sdk's container on `caller` at 50 calls a second, each tried once.
+
+    It finds proxies in the registry on `servers`.
 
     Within the `with` there is traffic, from the start to the end. Ends by itself after `limit_s`.
     """
-    arguments = [str(RATE_PER_S), str(limit_s), f"{registry.address}:2181"]
+    registry = ",".join(f"{server.address}:2181" for server in servers)
+    arguments = [str(RATE_PER_S), str(limit_s), registry]
     command = ["docker", "exec", "-i", "-e", "PYTHONPATH=/usr/local/osp-sdk", "osp-sdk"]
     command += ["python3", "-c", CALLER, *arguments]
     seen = Traffic()
