@@ -2,13 +2,16 @@
 
     pyinfra INVENTORY deploy/service.py --data action=status|start|stop|restart [--limit HOST]
 
-Hosts that serve are drained first, one by one, and proven after. A stopped engine stays down until
-`action=start`, or a reboot.
+`status` reads, changes nothing, and exits with 1 where an engine does not answer. The others go
+host by host: drained before, proven after. A stopped engine stays down until `start`, or a boot.
 """
 
 from roles.docker_engine import service
 from roles.docker_engine.deploy import operate_service
+from roles.docker_engine.status import tell_status
 from roles.run.survey import survey
+
+tell_status()
 
 survey((service,))
 

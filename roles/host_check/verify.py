@@ -8,11 +8,8 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from weakref import WeakSet
 
-from gevent.lock import BoundedSemaphore
 from pyinfra.api import DeployError, Host, State
-from pyinfra.context import ctx_state
 from rich.console import Console
 
 from roles.host_check.finding import Subject
@@ -24,14 +21,12 @@ from roles.run.address import NoAddress, export_address
 from roles.run.current import observe_all
 from roles.run.merge import merged_data
 from roles.run.problems import Problem
+from roles.run.reports import told_once
 from roles.run.survey import connect, explained, look
 from roles.run.wanted import ROLE_OF_GROUP, Wanted, validated
 
 WIDTH = 140
 """Of the table, where there is no terminal to ask."""
-
-_lock = BoundedSemaphore()
-_told: WeakSet[State] = WeakSet()
 
 
 def verify() -> None:
@@ -41,11 +36,9 @@ def verify() -> None:
         DeployError: the report can't be written where it is wanted.
         SystemExit: 1 where a host is unfit, can't be read, or has wrong data; else 0.
     """
-    state = ctx_state.get()
-    with _lock:
-        if state in _told:
+    with told_once() as state:
+        if state is None:
             return
-        _told.add(state)
         given = options.current()
         hosts = [host for host in state.inventory if state.is_host_in_limit(host)]
         path = report_path(hosts)

@@ -15,7 +15,7 @@ from pyinfra.api import DeployError, State
 from pyinfra.api.state import StateStage
 from pyinfra.context import ctx_state
 
-from roles.run import callbacks, interrupt, unreached
+from roles.run import callbacks, interrupt, reports
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def capture() -> None:
     pyinfra_cli.cli._set_fail_prompts = lambda state, config: None
     interrupt.install()
     callbacks.listen(ctx_state.get())
-    unreached.run_reports(ctx_state.get(), _options.deploys)
+    reports.run_reports(ctx_state.get(), _options.deploys)
 
 
 def has_terminal() -> bool:

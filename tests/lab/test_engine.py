@@ -260,7 +260,7 @@ def test_a_host_s_own_configuration_survives(found: Hosts) -> None:
     assert '"max-size": "10m"' in told
 
     before = main_pid(host, "docker")
-    run = found.done({"bookworm": {**DISTRO, "config": {"debug": True, "live-restore": None}}})
+    run = found.done({"bookworm": {**DISTRO, "config": {"debug": True}}})
     assert "reload the engine" in run.done[0]
     assert main_pid(host, "docker") == before
     assert "Debug Mode: true" in host.run("docker info").stdout

@@ -40,7 +40,7 @@ class Serving:
         vendor = {"repo_url": self.repo.url, "fingerprint": self.repo.fingerprint}
         engine = {"source": "vendor", "vendor": vendor, "version": wanted, **changes}
         data = {"docker_engine": engine, "proxy": {"environment": {"OSP_RETRIES": "0"}}}
-        hosts = [*self.lab.hosts, *self.owners]
+        hosts: list[LabHost | Listed] = [*self.lab.hosts, *self.owners]
         inventory = self.checkout.inventory(hosts, data, base_image=self.lab.base_image())
         names = ",".join(host.name for host in self.lab.hosts)
         return self.checkout.run(inventory, "-y", "--limit", names, *options, deploy=deploy)

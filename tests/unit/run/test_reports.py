@@ -4,7 +4,7 @@ import pytest
 from pyinfra.api.exceptions import PyinfraError
 from pyinfra.api.state import StateStage
 
-from roles.run.unreached import run_reports
+from roles.run.reports import run_reports
 from tests.unit.build import local_state
 
 

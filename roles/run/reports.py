@@ -1,0 +1,60 @@
+"""Deploy files that only tell of hosts: once, and also where no host can be connected to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from weakref import WeakSet
+
+from gevent.lock import BoundedSemaphore
+from pyinfra.api import State
+from pyinfra.api.exceptions import PyinfraError
+from pyinfra.api.state import StateStage
+from pyinfra.context import ctx_state
+from pyinfra_cli import util
+
+REPORTS = ("verify.py", "service.py")
+"""Deploy files that tell of hosts, and end the run themselves."""
+
+_lock = BoundedSemaphore()
+_told: WeakSet[State] = WeakSet()
+
+
+@contextmanager
+def told_once() -> Iterator[State | None]:
+    """Yield the state to the first that comes; to the others nothing, when that one has ended.
+
+    pyinfra runs a deploy file once for each host, side by side. Where the first ends the run, the
+    others wait here until it has.
+    """
+    state = ctx_state.get()
+    _lock.acquire()
+    is_first = state not in _told
+    _told.add(state)
+    try:
+        yield state if is_first else None
+    except SystemExit:
+        raise
+    except BaseException:
+        _lock.release()
+        raise
+    _lock.release()
+
+
+def run_reports(state: State, deploys: tuple[str, ...]) -> None:
+    """Have the reports among `deploys` run where pyinfra itself would end: no host is left."""
+    fail: Callable[..., None] = state.fail_hosts
+
+    def fail_hosts(hosts: Any, activated_count: int | None = None) -> None:
+        try:
+            fail(hosts, activated_count)
+        except PyinfraError:
+            if state.current_stage == StateStage.Connect and not state.active_hosts:
+                for deploy in deploys:
+                    if Path(deploy).name in REPORTS:
+                        util.exec_file(deploy)
+            raise
+
+    state.fail_hosts = fail_hosts  # type: ignore[method-assign]
