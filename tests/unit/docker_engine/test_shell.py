@@ -249,7 +249,7 @@ def test_a_configuration_that_the_engine_does_not_start_with(host: Host, old: st
     host.program("docker")
     host.program("dockerd", "[ $1 != --help ] || echo --validate")
     file = host.file("/etc/docker/daemon.json", old)
-    fails = f"! grep -q debug {file}"
+    fails = f"! grep -q debug {file} || {{ echo broken >>{host.log}; return 1; }}"
     done = host.run(
         f"{services(host, f'{fails};')}\nconfigure daemon.json restart 5",
         cargo={"daemon.json": '{"debug": true}\n'},
@@ -260,7 +260,22 @@ def test_a_configuration_that_the_engine_does_not_start_with(host: Host, old: st
     )
     assert "unknown key\n" in done.stderr
     assert (file.read_text() if file.exists() else None) == old
-    assert host.calls.count("service restart") == 2
+    told = [line for line in host.calls if not line.startswith("docker")]
+    assert told == ["service restart", "broken", "service restart"]
+
+
+def test_a_configuration_that_the_engine_refuses_is_not_put(host: Host) -> None:
+    host.program("docker")
+    host.program("dockerd", "[ $1 = --help ] && echo --validate && exit; echo why; exit 1")
+    file = host.file("/etc/docker/daemon.json", "{}\n")
+    before = file.stat()
+    done = host.run(f"{services(host)}\nconfigure a restart 5", cargo={"a": '{"a": 1}\n'})
+    assert (done.returncode, done.stderr) == (
+        1,
+        "docker_engine.config: the engine refuses it: why\n",
+    )
+    assert file.stat() == before
+    assert "service restart" not in host.calls
 
 
 @pytest.mark.parametrize(

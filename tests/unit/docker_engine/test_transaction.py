@@ -44,6 +44,7 @@ dnf|Installing:
 dnf| containerd.io     x86_64  1.6.33-3.1.el9        docker-ce-stable           35 M
 dnf|     replacing  containerd.x86_64 1.6.23-1.el9
 dnf|     replacing  runc.x86_64 4:1.1.12-1.el9
+dnf|   replacing runc  x86_64  4:1.1.12-1.el9        appstream                  30.1 MiB
 dnf| docker-ce-rootless-extras
 dnf|                   x86_64  26.1.5-1.el9          docker-ce-stable          5.0 M
 dnf|Upgrading:

@@ -327,6 +327,7 @@ un |docker-ee|
 iF |runc|1.1.5
 hU |docker-cli|26.1.5
 iHR|docker-buildx|0.13
+iiR|docker-doc|20.10.24
 ri |docker-compose|1.29
 ii|moby-engine|24.0.5-1.fc39
 """
@@ -340,10 +341,11 @@ def test_packages() -> None:
         "runc": "1.1.5",
         "docker-cli": "26.1.5",
         "docker-buildx": "0.13",
+        "docker-doc": "20.10.24",
         "docker-compose": "1.29",
         "moby-engine": "24.0.5-1.fc39",
     }
-    assert observed.unfinished == {"runc", "docker-cli", "docker-buildx"}
+    assert observed.unfinished == {"runc", "docker-cli", "docker-buildx", "docker-doc"}
     assert observed.held == {"docker.io", "docker-cli"}
 
 
