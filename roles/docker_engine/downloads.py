@@ -40,6 +40,7 @@ def local(download: Download) -> Path:
     kept = cache() / download.sha256 / download.name
     if not kept.exists():
         _fetch(download, kept)
+    _check(kept, download)
     return kept
 
 

@@ -238,8 +238,10 @@ def _problems(member: Member) -> Iterator[Problem]:
     yield from _source_problems(member)
     yield from _version_problems(member)
     yield from _engine_problems(member.name, member.observed)
+    spec = member.wanted.docker_engine
     try:
-        daemon_json.change(member.observed.daemon_json, member.wanted.docker_engine.config)
+        if spec.source != "present":
+            daemon_json.change(member.observed.daemon_json, spec.config)
     except NotJson as error:
         text = (
             f"{daemon_json.PATH} there is no JSON, and is not overwritten: {error}; "

@@ -76,7 +76,9 @@ class ProxySettings(Data):
 
     http: Url | None = None
     https: Url | None = None
-    exempt: list[Word] = Field(default_factory=list)
+    exempt: list[Annotated[str, Field(pattern=r"^[A-Za-z0-9.:*/_-]+$")]] = Field(
+        default_factory=list
+    )
     """Names and addresses that are reached directly (`NO_PROXY`)."""
 
 
@@ -99,7 +101,6 @@ class DockerEngineSpec(Data):
     lock_timeout_s: Seconds = 300
     """How long to wait for another package manager, such as a new host's own first updates."""
     start_timeout_s: Seconds = 60
-    stop_timeout_s: Seconds = 120
 
     @model_validator(mode="after")
     def _has_what_its_source_needs(self) -> DockerEngineSpec:

@@ -6,14 +6,18 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-DNF_SECTIONS = {
+DNF_SECTIONS = {  # of dnf, and of yum before it
     "Installing:": "installs",
     "Installing dependencies:": "installs",
     "Installing weak dependencies:": "installs",
+    "Installing for dependencies:": "installs",
     "Upgrading:": "upgrades",
+    "Updating:": "upgrades",
+    "Updating for dependencies:": "upgrades",
     "Downgrading:": "downgrades",
     "Removing:": "removals",
     "Removing dependent packages:": "removals",
+    "Removing for dependencies:": "removals",
     "Removing unused dependencies:": "removals",
 }
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
 from gevent.lock import BoundedSemaphore
 from pyinfra.api import State
@@ -18,8 +18,7 @@ from pyinfra_cli import util
 REPORTS = ("verify.py", "service.py")
 """Deploy files that tell of hosts, and end the run themselves."""
 
-_lock = BoundedSemaphore()
-_told: WeakSet[State] = WeakSet()
+_locks: WeakKeyDictionary[State, BoundedSemaphore] = WeakKeyDictionary()
 
 
 @contextmanager
@@ -30,17 +29,17 @@ def told_once() -> Iterator[State | None]:
     others wait here until it has.
     """
     state = ctx_state.get()
-    _lock.acquire()
-    is_first = state not in _told
-    _told.add(state)
+    is_first = state not in _locks
+    lock = _locks.setdefault(state, BoundedSemaphore())
+    lock.acquire()
     try:
         yield state if is_first else None
     except SystemExit:
         raise
     except BaseException:
-        _lock.release()
+        lock.release()
         raise
-    _lock.release()
+    lock.release()
 
 
 def run_reports(state: State, deploys: tuple[str, ...]) -> None:

@@ -2,6 +2,8 @@
 # in `exclude` of its configuration: that needs no plugin. We go past it, with a copy without it.
 manager=$(command -v dnf || command -v yum)
 [ -n "$manager" ] || fail "docker_engine.source: there is neither dnf nor yum"
+erasing=--allowerasing
+case $manager in */yum) [ "$(readlink -f "$manager")" != "$manager" ] || erasing= ;; esac  # yum 3
 main_conf=/etc/dnf/dnf.conf
 [ -f "$main_conf" ] || main_conf=/etc/yum.conf
 {
@@ -81,7 +83,7 @@ rehearse_files() {
 }
 simulate() {
     : >"$log"
-    dnf_run --assumeno install --allowerasing "$@"
+    dnf_run --assumeno install $erasing "$@"
     grep -qE '^(Operation aborted|Nothing to do|Is this ok|Exiting on user)' "$log" ||
         fail_with_log "docker_engine.source: dnf can't install it:"
     sed 's/^/dnf|/' "$log"
@@ -90,7 +92,7 @@ simulate() {
 install_packages() {
     await_lock "$1"
     shift
-    dnf_run -y install --allowerasing "$@" || fail_with_log "dnf can't install the engine:"
+    dnf_run -y install $erasing "$@" || fail_with_log "dnf can't install the engine:"
     keep
 }
 install_files() {

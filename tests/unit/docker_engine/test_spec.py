@@ -32,7 +32,6 @@ def test_what_is_not_said() -> None:
     )
     assert (found.files, found.script, found.config, found.proxy) == ([], None, {}, None)
     assert (found.install_timeout_s, found.lock_timeout_s) == (900, 300)
-    assert (found.start_timeout_s, found.stop_timeout_s) == (60, 120)
 
 
 @pytest.mark.parametrize(

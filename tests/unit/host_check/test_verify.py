@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path as File
 from typing import Any
 
+import gevent
 import pytest
 from pyinfra.api import DeployError, State
 from pyinfra.context import ctx_state
@@ -81,7 +82,10 @@ def test_it_is_told_once_though_every_host_loads_the_deploy(
     hosts(stack)
     assert code() == 0
     capsys.readouterr()
-    verify()
+    another = gevent.spawn(verify)  # waits for the end of the run
+    another.join(timeout=0.2)
+    assert not another.ready()
+    another.kill()
     assert capsys.readouterr().out == ""
 
 

@@ -126,7 +126,7 @@ def test_what_would_go_on_past_a_failed_step_is_refused(key: str) -> None:
             "distro",
             "app-1: docker_engine.sorce: unknown key; expected one of: allow_downgrade, config, "
             "files, hold, install_timeout_s, lock_timeout_s, proxy, script, source, "
-            "start_timeout_s, stop_timeout_s, vendor, version",
+            "start_timeout_s, vendor, version",
         ),
     ],
 )
