@@ -1,18 +1,22 @@
-"""The Molecule scenario of the role that stands alone: it converges, and then changes nothing."""
+"""The Molecule scenarios of the role that stands alone: it converges, and then changes nothing."""
 
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROLE = Path(__file__).parents[2] / "roles" / "docker_engine"
+SCENARIOS = sorted(path.parent.name for path in ROLE.glob("molecule/*/molecule.yml"))
 
 
-def test_docker_engine_scenario() -> None:
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_docker_engine(scenario: str) -> None:
     scripts = Path(sys.executable).parent
     environment = {**os.environ, "PATH": f"{scripts}:{os.environ['PATH']}"}
     run = subprocess.run(
-        [scripts / "molecule", "test"],
+        [scripts / "molecule", "test", "--scenario-name", scenario],
         cwd=ROLE,
         env=environment,
         capture_output=True,
