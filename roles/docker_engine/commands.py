@@ -12,17 +12,9 @@ from pathlib import Path
 
 from roles.docker_engine import managed
 from roles.docker_engine.materials import Materials
+from roles.docker_engine.need import package_need, target
 from roles.docker_engine.packages import COMPANIONS, family, installed_engine, installed_set
-from roles.docker_engine.plan import (
-    EngineChange,
-    Kind,
-    config,
-    files,
-    has_run,
-    lacks_key,
-    package_need,
-    target,
-)
+from roles.docker_engine.plan import EngineChange, Kind, config, files, has_run, lacks_key
 from roles.observed import channel
 from roles.run.fleet import Member
 

@@ -1,35 +1,22 @@
-"""What it takes to have the wanted Docker engine on a host: pure but for local package files."""
+"""What it takes to have the wanted Docker engine on a host. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from roles.docker_engine import daemon_json, managed
 from roles.docker_engine.daemon_json import ConfigChange, NotJson
 from roles.docker_engine.managed import ManagedFile
-from roles.docker_engine.packages import (
-    ALL,
-    COMPANIONS,
-    DISTRO,
-    FAMILY,
-    VENDOR,
-    distro_packages,
-    family,
-    installed_engine,
-    installed_set,
-    named_in,
-)
-from roles.docker_engine.spec import DockerEngineSpec
-from roles.docker_engine.versions import is_older, matches, plain, without_epoch
+from roles.docker_engine.need import package_need, target
+from roles.docker_engine.packages import COMPANIONS, installed_engine, installed_set
+from roles.docker_engine.problems import ROLE, check
 from roles.observed import Observed
 from roles.run.changes import Change
 from roles.run.fleet import Fleet, Member
-from roles.run.problems import Problem
 
-ROLE = "docker_engine"
+__all__ = ["check", "plan"]
+
 FROM = {
     "files": "the package files",
     "vendor": "the vendor's repository",
@@ -46,10 +33,6 @@ class EngineChange(Change):
     kind: Kind = "packages"
 
 
-def check(fleet: Fleet) -> list[Problem]:
-    return [problem for member in fleet for problem in _problems(member)]
-
-
 def plan(fleet: Fleet) -> list[Change]:
     return [change for member in fleet if member.in_limit for change in changes(member)]
 
@@ -61,55 +44,6 @@ def changes(member: Member) -> list[EngineChange]:
     found = [package_change(member), *file_changes(member), config_change(member)]
     found += [hold_change(member), service_change(member)]
     return [change for change in found if change]
-
-
-def target(member: Member) -> tuple[str, ...]:
-    """The packages that the wanted engine consists of, the engine's own first."""
-    spec = member.wanted.docker_engine
-    if spec.source == "distro":
-        return distro_packages(member.observed)
-    if spec.source == "files":
-        return tuple(sorted(_named(spec), key=lambda name: name not in COMPANIONS))
-    return VENDOR if spec.source in ("vendor", "script") else ()
-
-
-def _named(spec: DockerEngineSpec) -> dict[str, str]:
-    """The engine's own packages among the files, with their versions."""
-    found = [named_in(file.name) for file in spec.files]
-    return dict(pair for pair in found if pair and pair[0] in ALL)
-
-
-def package_need(member: Member) -> str | None:
-    """Why packages have to be installed or replaced; None where they are as wanted."""
-    spec, observed = member.wanted.docker_engine, member.observed
-    wanted = target(member)
-    if spec.source == "present" or not wanted:
-        return None
-    unfinished = sorted(observed.unfinished)
-    if unfinished:
-        return f"the installation of {', '.join(unfinished)} was cut off"
-    engine = installed_engine(observed)
-    if engine is None:
-        return "absent"
-    if engine != wanted[0]:
-        return f"{engine} is installed"
-    missing = [name for name in wanted if name not in observed.packages]
-    if missing:
-        return f"{', '.join(missing)} absent"
-    return _version_need(member, wanted)
-
-
-def _version_need(member: Member, wanted: tuple[str, ...]) -> str | None:
-    spec, observed = member.wanted.docker_engine, member.observed
-    if spec.source == "files":
-        for name, version in _named(spec).items():
-            if without_epoch(observed.packages[name]) != version:
-                return f"{name} {observed.packages[name]} -> {version}"
-        return None
-    found = observed.packages[wanted[0]]
-    if spec.version is None or matches(spec.version, found):
-        return None
-    return f"{wanted[0]} {found} -> {spec.version}"
 
 
 def package_change(member: Member) -> EngineChange | None:
@@ -232,100 +166,3 @@ def _change(
     member: Member, kind: Kind, action: str, why: str, interrupts: bool = False
 ) -> EngineChange:
     return EngineChange(member.name, ROLE, action, why, interrupts, kind)
-
-
-def _problems(member: Member) -> Iterator[Problem]:
-    yield from _source_problems(member)
-    yield from _version_problems(member)
-    yield from _engine_problems(member.name, member.observed)
-    spec = member.wanted.docker_engine
-    try:
-        if spec.source != "present":
-            daemon_json.change(member.observed.daemon_json, spec.config)
-    except NotJson as error:
-        text = (
-            f"{daemon_json.PATH} there is no JSON, and is not overwritten: {error}; "
-            "mend it, or move it away"
-        )
-        yield Problem(member.name, f"{ROLE}.config", text)
-
-
-def _source_problems(member: Member) -> Iterator[Problem]:
-    spec, observed = member.wanted.docker_engine, member.observed
-    found = f"{observed.os_id} {observed.os_version}".strip() or "no /etc/os-release"
-    key = f"{ROLE}.source"
-    if spec.source != "present" and family(observed) is None:
-        known = ", ".join(FAMILY)
-        text = f"'{spec.source}' knows {known} and what is like them; found {found}"
-        yield Problem(member.name, key, f"{text}; install an engine there, and take 'present'")
-    elif spec.source == "distro" and not distro_packages(observed):
-        known = ", ".join(dict.fromkeys(row.os_id for row in DISTRO))
-        text = f"'distro' knows an engine of {known}; {found} brings none that is known"
-        yield Problem(member.name, key, f"{text}; take 'vendor' or 'files'")
-    elif spec.source == "vendor" and family(observed) == "deb" and not observed.os_codename:
-        text = f"'vendor' needs the release's code name, and /etc/os-release of {found} has none"
-        yield Problem(member.name, key, text)
-    has_engine = installed_engine(observed) or observed.docker_version
-    if spec.source == "present" and not has_engine:
-        text = "'present' expects an engine that somebody else installed; found none"
-        yield Problem(member.name, key, f"{text}; install one, or take another source")
-    if spec.source == "files":
-        yield from _file_problems(member)
-
-
-def _file_problems(member: Member) -> Iterator[Problem]:
-    spec = member.wanted.docker_engine
-    kind = family(member.observed)
-    for file in spec.files:
-        if kind and (named_in(file.name) is None or not file.name.endswith(f".{kind}")):
-            text = f"expected a .{kind} file under its usual name, found '{file.name}'"
-            yield Problem(member.name, f"{ROLE}.files", text)
-        if file.path and not Path(file.path).is_file():
-            text = f"there is no file '{file.path}' on this machine; put it there"
-            yield Problem(member.name, f"{ROLE}.files", text)
-    names = target(member)
-    if not names or names[0] not in COMPANIONS:
-        text = f"no engine is among them; expected one of {', '.join(COMPANIONS)}"
-        yield Problem(member.name, f"{ROLE}.files", text)
-    versions = _named(spec)
-    if spec.version and names and not matches(spec.version, versions[names[0]]):
-        text = f"expected {spec.version}, but the file brings {names[0]} {versions[names[0]]}"
-        yield Problem(member.name, f"{ROLE}.version", text)
-
-
-def _version_problems(member: Member) -> Iterator[Problem]:
-    spec, observed = member.wanted.docker_engine, member.observed
-    engine = installed_engine(observed)
-    found = observed.packages[engine] if engine else observed.docker_version
-    if spec.version is None or found is None:
-        return
-    if spec.source == "present" and not matches(spec.version, found):
-        text = f"expected {spec.version}, found {found}; whoever manages this engine can change it"
-        yield Problem(member.name, f"{ROLE}.version", text)
-    may_lower = spec.allow_downgrade or spec.source == "present"
-    if not may_lower and is_older(spec.version, found):
-        yield downgrade(member.name, found, spec.version)
-
-
-def downgrade(host: str, found: str, wanted: str) -> Problem:
-    text = (
-        f"{found} is installed, and {plain(wanted)} would be a downgrade, which engines do not "
-        "promise to survive; name another version, or set docker_engine.allow_downgrade"
-    )
-    return Problem(host, f"{ROLE}.version", text)
-
-
-def _engine_problems(host: str, observed: Observed) -> Iterator[Problem]:
-    if observed.docker_hangs:
-        yield Problem(
-            host,
-            ROLE,
-            "`docker version` did not answer within 10 s; look at `journalctl -u docker` there, "
-            "restart the service, and run again",
-        )
-    elif observed.docker_error and observed.docker_service.active and not observed.unfinished:
-        yield Problem(
-            host,
-            ROLE,
-            f"docker.service runs, but its engine does not answer: {observed.docker_error}",
-        )

@@ -15,8 +15,10 @@ from pyinfra.api import State
 
 from roles.docker_engine import commands
 from roles.docker_engine.materials import Materials, materials
+from roles.docker_engine.need import package_need, target
 from roles.docker_engine.packages import COMPANIONS, installed_engine
-from roles.docker_engine.plan import ROLE, config_change, downgrade, has_run, package_need, target
+from roles.docker_engine.plan import config_change, has_run
+from roles.docker_engine.problems import ROLE, downgrade
 from roles.docker_engine.transaction import Transaction, parse
 from roles.docker_engine.versions import is_older
 from roles.observed import channel

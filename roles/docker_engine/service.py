@@ -8,7 +8,8 @@ from roles.container.spec import PART_LABEL
 from roles.docker_engine.commands import Cargo, Step
 from roles.docker_engine.materials import Materials
 from roles.docker_engine.packages import installed_engine
-from roles.docker_engine.plan import ROLE, EngineChange
+from roles.docker_engine.plan import EngineChange
+from roles.docker_engine.problems import ROLE
 from roles.run.changes import Change
 from roles.run.fleet import Fleet, Member
 from roles.run.problems import Problem

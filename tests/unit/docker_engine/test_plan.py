@@ -8,15 +8,8 @@ from typing import Any
 import pytest
 
 from roles.docker_engine import managed
-from roles.docker_engine.plan import (
-    changes,
-    check,
-    held_names,
-    lacks_key,
-    package_need,
-    plan,
-    target,
-)
+from roles.docker_engine.need import package_need, target
+from roles.docker_engine.plan import changes, check, held_names, lacks_key, plan
 from roles.docker_engine.transaction import Transaction
 from roles.observed import Observed, Path, Service
 from roles.run.fleet import Member
