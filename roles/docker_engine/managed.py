@@ -120,9 +120,9 @@ def _way_out(proxy: ProxySettings) -> dict[str, str]:
 def apt_conf(proxy: ProxySettings | None, scratch: bool) -> bytes:
     """What apt is told for our transactions; with `scratch` its lists and sources lie there."""
     told = {
-        "Acquire::Retries": "1",
-        "Acquire::http::Timeout": "20",
-        "Acquire::https::Timeout": "20",
+        "Acquire::Retries": "0" if scratch else "1",
+        "Acquire::http::Timeout": "10" if scratch else "30",
+        "Acquire::https::Timeout": "10" if scratch else "30",
         "APT::Install-Recommends": "false",
         "DPkg::Lock::Timeout": "30",
         "Dpkg::Use-Pty": "0",
@@ -153,7 +153,7 @@ def apt_conf(proxy: ProxySettings | None, scratch: bool) -> bytes:
 def dnf_conf(proxy: ProxySettings | None) -> bytes:
     """What is added to dnf's own settings for our transactions."""
     address = (proxy.https or proxy.http) if proxy else None
-    return _text(["timeout=20", "retries=2", *([f"proxy={address}"] if address else [])])
+    return _text(["timeout=10", "retries=1", *([f"proxy={address}"] if address else [])])
 
 
 def _distribution(observed: Observed) -> str:

@@ -85,7 +85,9 @@ def _observed(sections: dict[str, list[str]]) -> Observed:
             enabled=service.get("enabled") == "enabled", active=service.get("active") == "active"
         ),
         docker_version=docker.get("version"),
-        docker_error=" ".join(sections["docker"][1:]) if "exit" in docker else None,
+        docker_error=" ".join(line.lstrip("|") for line in sections["docker"][1:])
+        if "exit" in docker
+        else None,
         docker_hangs=int(docker.get("exit", 0)) in ENDED_BY_TIMEOUT,
         storage_driver=docker.get("driver"),
         images=tuple(_images(sections.get("images", []))),

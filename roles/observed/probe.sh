@@ -247,8 +247,12 @@ done
 
 if command -v docker >/dev/null; then
     section docker
-    if answer=$(bounded version --format '{{.Server.Version}}' 2>&1); then
-        printf 'version=%s\n' "$(printf '%s\n' "$answer" | tail -n 1)"
+    answer=$(bounded version --format '{{.Server.Version}}' 2>&1)
+    code=$?
+    version=$(printf '%s\n' "$answer" | tail -n 1)
+    case $code$version in 0[0-9]*.*) ;; *) version= ;; esac  # others answer to the name, too
+    if [ -n "$version" ]; then
+        printf 'version=%s\n' "$version"
         ask info --format '{{.Driver}}'
         printf 'driver=%s\n' "$answer"
         section images
@@ -268,7 +272,8 @@ if command -v docker >/dev/null; then
         printf '%s\n' "$answer"
         [ -z "$hung" ] || { section docker; printf 'exit=%s\n' "$hung"; }
     else
-        printf 'exit=%s\n%s\n' "$?" "$answer"
+        printf 'exit=%s\n' "$code"
+        printf '%s\n' "$answer" | sed 's/^/|/'
     fi
 fi
 section end

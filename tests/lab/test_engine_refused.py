@@ -150,7 +150,8 @@ def test_a_package_set_that_would_remove_something(found: Hosts) -> None:
             package.read_bytes(), f"cat > /root/{package.name}; {install} /root/{package.name}"
         )
     problems = refused(found, vendor(found))
-    assert all("host_check.conflicting-packages: podman-docker" in problem for problem in problems)
+    for problem in problems:
+        assert "host_check.conflicting-packages: podman-docker" in problem
     accepted = {"host_check": {"accept": ["conflicting-packages"]}}
     before = of_each([found[name] for name in NAMES], disk)
     run = found.run(dict.fromkeys(NAMES, vendor(found)), "-y", **accepted)
@@ -263,7 +264,7 @@ def test_a_link_that_is_cut_half_way_is_no_obstacle_to_the_next_run(found: Hosts
 
 def test_another_package_manager_at_work_is_waited_for_and_named(found: Hosts) -> None:
     host = found["bookworm"]
-    busy = "apt-get -y -o DPkg::Pre-Invoke::='sleep 12' install less >/dev/null 2>&1 </dev/null &"
+    busy = "apt-get -y -o DPkg::Pre-Invoke::='sleep 25' install less >/dev/null 2>&1 </dev/null &"
     host.run(f"apt-get update >/dev/null; {busy} sleep 3")
     short = found.run({"bookworm": {**DISTRO, "lock_timeout_s": 2}})
     assert short.exit_code == 1

@@ -213,8 +213,8 @@ PROXY = ProxySettings.model_validate(
 def test_what_apt_is_told() -> None:
     assert managed.apt_conf(None, scratch=False).decode() == (
         'Acquire::Retries "1";\n'
-        'Acquire::http::Timeout "20";\n'
-        'Acquire::https::Timeout "20";\n'
+        'Acquire::http::Timeout "30";\n'
+        'Acquire::https::Timeout "30";\n'
         'APT::Install-Recommends "false";\n'
         'DPkg::Lock::Timeout "30";\n'
         'Dpkg::Use-Pty "0";\n'
@@ -263,13 +263,13 @@ def test_only_what_is_rehearsed_has_a_place_of_its_own() -> None:
 @pytest.mark.parametrize(
     "proxy, lines",
     [
-        (None, ["timeout=20", "retries=2"]),
-        (ProxySettings(), ["timeout=20", "retries=2"]),
+        (None, ["timeout=10", "retries=1"]),
+        (ProxySettings(), ["timeout=10", "retries=1"]),
         (
             ProxySettings(http="http://proxy.example:3128"),
-            ["timeout=20", "retries=2", "proxy=http://proxy.example:3128"],
+            ["timeout=10", "retries=1", "proxy=http://proxy.example:3128"],
         ),
-        (PROXY, ["timeout=20", "retries=2", "proxy=http://proxy.example:3129"]),
+        (PROXY, ["timeout=10", "retries=1", "proxy=http://proxy.example:3129"]),
     ],
     ids=["none", "empty", "http", "https"],
 )

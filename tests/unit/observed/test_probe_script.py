@@ -149,8 +149,16 @@ def test_docker_does_not_read_the_script(bin_folder: File) -> None:
 
 
 def test_a_host_that_speaks_another_language(bin_folder: File) -> None:
-    docker(bin_folder, '[ "$1" = version ] && echo "$LC_ALL"')
-    assert probe(bin_folder).docker_version == "C"
+    docker(bin_folder, '[ "$1" = version ] && echo "1.0-$LC_ALL"')
+    assert probe(bin_folder).docker_version == "1.0-C"
+
+
+def test_what_only_has_the_clients_name_is_no_engine(bin_folder: File) -> None:
+    docker(bin_folder, "echo podman version 5.2.2")
+    observed = probe(bin_folder)
+    assert observed.docker_version is None
+    assert observed.docker_error == "podman version 5.2.2"
+    assert observed.images == observed.containers == ()
 
 
 def test_what_is_asked(bin_folder: File, tmp_path: File) -> None:
