@@ -54,15 +54,14 @@ class Rollout:
         ]
         if any(change.interrupts for _, _, change in changes):
             changed = {member.name for member, _, _ in changes}
-            if not self._others_are_ready(state, fleet, changed):
+            others = [m for m in fleet.running(self.role) if m.name not in changed]
+            if not self.are_ready(state, fleet, others):
                 return False
         return conduct(state, treatments)
 
-    def _others_are_ready(self, state: State, fleet: Fleet, changed: set[str]) -> bool:
+    def are_ready(self, state: State, fleet: Fleet, members: list[Member]) -> bool:
         """A rollout that stopped at a host must not go on past it when it is run again."""
-        for member in fleet.running(self.role):
-            if member.name in changed:
-                continue
+        for member in members:
             try:
                 self.ready(state, fleet, member)
             except FAILURES as error:

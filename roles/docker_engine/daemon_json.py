@@ -61,7 +61,7 @@ def read(text: str | None) -> dict[str, Any]:
         return {}
     try:
         found = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise NotJson(str(error)) from error
     if not isinstance(found, dict):
         raise NotJson(f"expected an object, found {text.strip()[:20]}")

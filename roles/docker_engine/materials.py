@@ -7,7 +7,9 @@ from functools import cache
 from pathlib import Path
 
 from roles.docker_engine import downloads, managed, openpgp
+from roles.docker_engine.need import package_need
 from roles.docker_engine.openpgp import WrongKey
+from roles.docker_engine.plan import sources_differ
 from roles.run.fleet import Member
 from roles.run.problems import Problem
 
@@ -23,14 +25,19 @@ class Materials:
 def materials(member: Member) -> Materials | Problem:
     """Return what a host needs from this machine, checked; or what is wrong with it.
 
-    A URL is fetched once for all hosts.
+    Nothing where neither packages nor their source change. A URL is fetched once for all hosts.
     """
     spec = member.wanted.docker_engine
+    if package_need(member) is None and not sources_differ(member):
+        return Materials()
     key = f"docker_engine.{'vendor.key' if spec.source == 'vendor' else spec.source}"
     try:
         if spec.source == "vendor":
             place = managed.key_place(spec, member.observed)
-            return Materials(key=_key(place, managed.fingerprint(spec, member.observed)))
+            found = _key(place, managed.fingerprint(spec, member.observed))
+            if isinstance(found, Exception):
+                raise found
+            return Materials(key=found)
         if spec.source == "files":
             return Materials(packages=[*map(downloads.local, spec.files)])
         if spec.source == "script" and spec.script:
@@ -44,8 +51,11 @@ def materials(member: Member) -> Materials | Problem:
 
 
 @cache
-def _key(place: str, fingerprint: str) -> bytes:
+def _key(place: str, fingerprint: str) -> bytes | WrongKey | downloads.Unusable:
+    """The key, or why it can't be had: that, too, is found out once."""
     try:
         return openpgp.pinned(downloads.key_material(place), fingerprint)
+    except downloads.Unusable as error:
+        return error
     except WrongKey as error:
-        raise WrongKey(f"{place}: {error}") from None
+        return WrongKey(f"{place}: {error}")

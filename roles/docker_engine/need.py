@@ -37,7 +37,7 @@ def package_need(member: Member) -> str | None:
     wanted = target(member)
     if spec.source == "present" or not wanted:
         return None
-    unfinished = sorted(observed.unfinished)
+    unfinished = sorted(observed.unfinished & ALL)
     if unfinished:
         return f"the installation of {', '.join(unfinished)} was cut off"
     engine = installed_engine(observed)

@@ -23,7 +23,7 @@ FROM = {
     "distro": "the distribution",
     "script": "the script",
 }
-Kind = Literal["packages", "file", "config", "hold", "service"]
+Kind = Literal["packages", "file", "proxy", "config", "hold", "service"]
 
 
 @dataclass(frozen=True)
@@ -68,29 +68,41 @@ def _listed(member: Member) -> str:
     return f"{shown}{more}" + (f" in place of {gone}" if gone else "")
 
 
-def file_changes(member: Member) -> list[EngineChange | None]:
-    """Files of ours beside the engine: its package source, its way out."""
-    return [
-        _change(
-            member,
-            "file",
-            f"write {file.path}",
-            "differs" if file.path in member.observed.sums else "absent",
-            interrupts=file.path == managed.PROXY_UNIT and has_run(member.observed),
-        )
-        for file in files(member)
-        if not file.is_there(member.observed)
-    ]
+def file_changes(member: Member) -> list[EngineChange]:
+    """Files of ours beside the engine: its package source and key, its way out."""
+    spec, observed = member.wanted.docker_engine, member.observed
+    found = []
+    if lacks_key(member):
+        action = f"write {managed.key_path(spec, observed)}"
+        found.append(_change(member, "file", action, "absent"))
+    for file in files(member):
+        if not file.is_there(observed):
+            kind: Kind = "proxy" if file.path == managed.PROXY_UNIT else "file"
+            why = "differs" if file.path in observed.sums else "absent"
+            interrupts = kind == "proxy" and has_run(observed)
+            found.append(_change(member, kind, f"write {file.path}", why, interrupts))
+    if spec.proxy is None and managed.PROXY_UNIT in observed.sums:
+        action, why = f"remove {managed.PROXY_UNIT}", "no proxy is wanted any more"
+        found.append(_change(member, "proxy", action, why, has_run(observed)))
+    return found
 
 
 def files(member: Member) -> list[ManagedFile]:
-    """The files that the host is to have, but for the keyring, whose name tells what is in it."""
+    """The files that the host is to have, but for the keyring, whose name tells what is in it.
+
+    The engine's way out is a unit's, which sysvinit does not know.
+    """
     spec, found = member.wanted.docker_engine, []
     if spec.source == "vendor":
         found.append(managed.repository(spec, member.observed))
-    if spec.proxy and spec.source != "present":
+    if spec.proxy and spec.source != "present" and member.observed.init == "systemd":
         found.append(managed.proxy_unit(spec.proxy))
     return found
+
+
+def sources_differ(member: Member) -> bool:
+    """Whether the vendor's package source, or its key, is not yet as wanted."""
+    return any(change.kind == "file" for change in file_changes(member))
 
 
 def lacks_key(member: Member) -> bool:

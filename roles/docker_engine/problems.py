@@ -60,10 +60,9 @@ def _source_problems(member: Member) -> Iterator[Problem]:
     elif spec.source == "vendor" and family(observed) == "deb" and not observed.os_codename:
         text = f"'vendor' needs the release's code name, and /etc/os-release of {found} has none"
         yield Problem(member.name, key, text)
-    has_engine = installed_engine(observed) or observed.docker_version
-    if spec.source == "present" and not has_engine:
-        text = "'present' expects an engine that somebody else installed; found none"
-        yield Problem(member.name, key, f"{text}; install one, or take another source")
+    if spec.source == "present" and observed.docker_version is None:
+        text = "'present' expects an engine that somebody else runs, and none answers"
+        yield Problem(member.name, key, f"{text}; start or install one, or take another source")
     if spec.source == "files":
         yield from _file_problems(member)
 

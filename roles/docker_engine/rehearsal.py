@@ -16,8 +16,8 @@ from pyinfra.api import State
 from roles.docker_engine import commands
 from roles.docker_engine.materials import Materials, materials
 from roles.docker_engine.need import package_need, target
-from roles.docker_engine.packages import COMPANIONS, installed_engine
-from roles.docker_engine.plan import config_change, has_run
+from roles.docker_engine.packages import ALL, COMPANIONS, installed_engine
+from roles.docker_engine.plan import config_change, has_run, sources_differ
 from roles.docker_engine.problems import ROLE, downgrade
 from roles.docker_engine.transaction import Transaction, parse
 from roles.docker_engine.versions import is_older
@@ -26,7 +26,6 @@ from roles.run.fleet import Fleet, Member
 from roles.run.problems import Problem
 
 AT_ONCE = 20
-LIMIT_S = 300
 
 
 def rehearse(
@@ -60,10 +59,10 @@ def rehearse(
 
 
 def _needs(member: Member) -> bool:
-    """Whether there is something to be asked: packages, or a configuration for an engine there."""
-    return package_need(member) is not None or (
-        has_run(member.observed) and config_change(member) is not None
-    )
+    """Whether there is something to be asked: packages, their source, an engine's configuration."""
+    if package_need(member) is not None or sources_differ(member):
+        return True
+    return has_run(member.observed) and config_change(member) is not None
 
 
 def transaction_problems(member: Member, found: Transaction) -> list[Problem]:
@@ -75,6 +74,11 @@ def transaction_problems(member: Member, found: Transaction) -> list[Problem]:
         text = f"the package manager would remove {', '.join(foreign)}, and nothing is removed"
         hint = "unasked; remove it by hand, or take another version or source"
         problems.append(Problem(member.name, f"{ROLE}.source", f"{text} {hint}"))
+    moved = [name for name in found.held if name not in ALL]
+    if moved:
+        text = f"the package manager would change {', '.join(moved)}, which somebody holds"
+        hint = "let it go by hand, or take another version or source"
+        problems.append(Problem(member.name, f"{ROLE}.source", f"{text}; {hint}"))
     if engine and not member.wanted.docker_engine.allow_downgrade:
         before, after = member.observed.packages[engine], found.version_of(target(member)[0])
         lowered = target(member)[0] in found.downgrades
@@ -92,7 +96,7 @@ def _rehearsed(state: State, member: Member, brought: Materials) -> Transaction 
             host,
             commands.UNPACK_AND_RUN,
             stdin=archive,
-            timeout_s=LIMIT_S,
+            timeout_s=member.wanted.docker_engine.install_timeout_s,
             check=False,
             called="the rehearsal of the engine's installation",
         )
@@ -100,7 +104,7 @@ def _rehearsed(state: State, member: Member, brought: Materials) -> Transaction 
         return Problem(member.name, f"{ROLE}.source", str(error))
     if result.exit_code == 0:
         return parse(result.text)
-    text = result.stderr.decode("utf-8", errors="replace").strip()
+    text = result.stderr_text
     key, colon, told = text.partition(": ")
     if colon and key.startswith(ROLE) and " " not in key:
         return Problem(member.name, key, told)

@@ -14,6 +14,7 @@ from roles.docker_engine import commands, service
 from roles.docker_engine.commands import Cargo, Step
 from roles.docker_engine.materials import Materials, materials
 from roles.docker_engine.plan import EngineChange, changes
+from roles.host_check.finding import printable
 from roles.observed import channel, forget, observe
 from roles.proxy import rollout as proxy
 from roles.registry import rollout as registry
@@ -42,6 +43,7 @@ class EngineRollout:
     compose: Compose
     left: Plan
     """What a host still lacks once it was told."""
+    bring: Callable[[Member], Materials | Problem] = materials
 
     def commands(self, state: State) -> Generator[PyinfraCommand, None, None]:
         """What the operation yields; to be called with `_run_once`."""
@@ -53,12 +55,14 @@ class EngineRollout:
         treatments = []
         for member in fleet:
             found = self.plan(member) if member.in_limit else []
-            brought = materials(member) if found else None
+            brought = self.bring(member) if found else None
             if isinstance(brought, Problem):
                 logger.error(str(brought))
                 return False
             if brought:
                 treatments.append(self._treatment(state, fleet, member, found, brought))
+        if not _others_are_ready(state, fleet, treatments):
+            return False
         done = conduct(state, treatments)
         for treatment in treatments:
             forget(treatment.host)  # others may have read it meanwhile
@@ -76,12 +80,15 @@ class EngineRollout:
         interrupts = any(change.interrupts for change in found)
         affected = running_parts(member) if interrupts else []
 
+        asked: list[Rollout] = []
+
         def drain() -> None:
             for part in affected:
+                asked.append(part)
                 part.drain(state, fleet, member)
 
         def undrain() -> None:
-            for part in affected:
+            for part in asked:
                 part.undrain(state, fleet, member)
 
         def apply() -> None:
@@ -117,6 +124,17 @@ class EngineRollout:
         return after
 
 
+def _others_are_ready(state: State, fleet: Fleet, treatments: list[Treatment]) -> bool:
+    """A rollout that stopped at a host must not go on past it when it is run again."""
+    if not any(treatment.interrupts for treatment in treatments):
+        return True
+    treated = {treatment.host.name for treatment in treatments}
+    others = [member for member in fleet if member.name not in treated]
+    return all(
+        part.are_ready(state, fleet, [m for m in others if _has(m, part.role)]) for part in PARTS
+    )
+
+
 def running_parts(member: Member) -> list[Rollout]:
     """The parts that run on a host now, and whose callers would notice."""
     return [part for part in PARTS if _runs(member, part.role)]
@@ -126,6 +144,12 @@ def running_containers(member: Member) -> dict[str, int]:
     """Our containers that run on a host now, with the seconds that each may take to stop."""
     parts = [(role, part) for role, part in member.parts.items() if _runs(member, role)]
     return {part.container: part.stop_timeout_s for _, part in parts}
+
+
+def _has(member: Member, role: str) -> bool:
+    """Whether a host has the part's container, running or not."""
+    part = member.part(role)
+    return part is not None and member.observed.container(part.container) is not None
 
 
 def _runs(member: Member, role: str) -> bool:
@@ -148,7 +172,7 @@ def tell(
         RemoteError: a step failed; what was half done has been put back, and the text says why.
     """
     spec = member.wanted.docker_engine
-    limit_s = spec.lock_timeout_s + spec.install_timeout_s + spec.start_timeout_s + SPARE_S
+    limit_s = 3 * spec.lock_timeout_s + spec.install_timeout_s + 5 * spec.start_timeout_s + SPARE_S
     heard = bytearray()
 
     def hear(chunk: bytes) -> None:
@@ -156,7 +180,7 @@ def tell(
         *lines, rest = bytes(heard).split(b"\n")
         heard[:] = rest
         for line in lines:
-            host.log(line.decode("utf-8", errors="replace").removeprefix("say: "))
+            host.log(printable(line.decode("utf-8", errors="replace").removeprefix("say: ")))
 
     result = channel.run(
         state,
@@ -169,9 +193,10 @@ def tell(
         called="the change of the engine",
     )
     if result.exit_code != 0:
-        said = result.stderr.decode("utf-8", errors="replace").strip()
-        raise channel.RemoteError(said or f"a step exited with {result.exit_code}")
+        raise channel.RemoteError(result.stderr_text or f"a step exited with {result.exit_code}")
 
 
 ROLLOUT = EngineRollout(changes, commands.treatment, left=changes)
-SERVICE = EngineRollout(service.changes, service.steps, left=service.left)
+SERVICE = EngineRollout(
+    service.changes, service.steps, left=service.left, bring=lambda member: Materials()
+)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from roles.container.spec import PART_LABEL
-from roles.docker_engine.commands import Cargo, Step
+from roles.docker_engine.commands import Step, Told, stop_containers
 from roles.docker_engine.materials import Materials
 from roles.docker_engine.packages import installed_engine
 from roles.docker_engine.plan import EngineChange
@@ -56,13 +56,12 @@ def left(member: Member) -> list[EngineChange]:
 
 def steps(
     member: Member, changes: list[EngineChange], brought: Materials, containers: Mapping[str, int]
-) -> tuple[list[Step], Cargo]:
+) -> Told:
     """How a host is told; `containers` (name to seconds) are stopped before."""
     spec = member.wanted.docker_engine
     told: list[Step] = [["only_one", str(spec.lock_timeout_s)]]
     if containers:
-        pairs = [word for name, limit_s in containers.items() for word in (str(limit_s), name)]
-        told.append(["stop_containers", *pairs])
+        told.append(stop_containers(containers))
     start_s = str(spec.start_timeout_s)
     if member.wanted.action == "stop":
         return [*told, ["leave_stopped"], ["service_down"]], {}

@@ -32,6 +32,8 @@ class Transaction:
     upgrades: Mapping[str, str] = field(default_factory=dict)
     downgrades: Mapping[str, str] = field(default_factory=dict)
     removals: Mapping[str, str] = field(default_factory=dict)
+    held: tuple[str, ...] = ()
+    """Packages that somebody holds, and that would change all the same."""
 
     def version_of(self, package: str) -> str | None:
         for found in (self.pins, self.installs, self.upgrades, self.downgrades):
@@ -43,16 +45,32 @@ class Transaction:
 def parse(output: str) -> Transaction:
     """Read what `rehearse` and `rehearse_files` print: see apt.sh and dnf.sh."""
     lines = [line.partition("|") for line in output.splitlines()]
-    by_kind: dict[str, list[str]] = {kind: [] for kind in ("pin", "down", "apt", "dnf")}
+    by_kind: dict[str, list[str]] = {kind: [] for kind in ("pin", "down", "held", "apt", "dnf")}
     for kind, _, text in lines:
         by_kind.setdefault(kind, []).append(text)
     pins = dict(text.split("|", 1) for text in by_kind["pin"])
     if by_kind["dnf"]:
         return _from_dnf(pins, by_kind["dnf"])
-    return _from_apt(pins, by_kind["apt"], set(" ".join(by_kind["down"]).split()))
+    held = tuple(" ".join(by_kind["held"]).split())
+    return _from_apt(pins, by_kind["apt"], set(" ".join(by_kind["down"]).split()), held)
 
 
-def _from_apt(pins: Mapping[str, str], lines: list[str], lowered: set[str]) -> Transaction:
+def _transaction(
+    pins: Mapping[str, str], found: Mapping[str, Mapping[str, str]], held: tuple[str, ...] = ()
+) -> Transaction:
+    return Transaction(
+        pins=pins,
+        installs=found["installs"],
+        upgrades=found["upgrades"],
+        downgrades=found["downgrades"],
+        removals=found["removals"],
+        held=held,
+    )
+
+
+def _from_apt(
+    pins: Mapping[str, str], lines: list[str], lowered: set[str], held: tuple[str, ...]
+) -> Transaction:
     """`Inst NAME [OLD] (NEW ORIGIN [ARCH])`, `Remv NAME [OLD]`."""
     found: dict[str, dict[str, str]] = {
         kind: {} for kind in ("installs", "upgrades", "downgrades", "removals")
@@ -68,7 +86,7 @@ def _from_apt(pins: Mapping[str, str], lines: list[str], lowered: set[str]) -> T
             found["downgrades"][name] = new
         else:
             found["upgrades" if old else "installs"][name] = new
-    return Transaction(pins=pins, **found)
+    return _transaction(pins, found, held)
 
 
 def _from_dnf(pins: Mapping[str, str], lines: list[str]) -> Transaction:
@@ -76,7 +94,7 @@ def _from_dnf(pins: Mapping[str, str], lines: list[str]) -> Transaction:
     found: dict[str, dict[str, str]] = {kind: {} for kind in set(DNF_SECTIONS.values())}
     for kind, words in _dnf_rows(lines):
         found[kind][words[0]] = words[2]
-    return Transaction(pins=pins, **found)
+    return _transaction(pins, found)
 
 
 def _dnf_rows(lines: list[str]) -> Iterator[tuple[str, list[str]]]:
@@ -84,7 +102,10 @@ def _dnf_rows(lines: list[str]) -> Iterator[tuple[str, list[str]]]:
     for line in lines:
         if not line.startswith(" "):
             kind, begun = DNF_SECTIONS.get(line.strip(), ""), []
-        elif kind and "replacing" not in line:
+        elif kind and line.split()[:1] == ["replacing"]:
+            _, name, version = line.split()[:3]  # it goes, since what comes takes its place
+            yield "removals", [name.rpartition(".")[0], "", version]
+        elif kind:
             words = begun + line.split()
             begun = words if len(words) == 1 else []
             if len(words) >= 4:

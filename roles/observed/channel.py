@@ -53,6 +53,12 @@ class Result:
         return self.stdout.decode("utf-8", errors="replace").strip()
 
     @property
+    def stderr_text(self) -> str:
+        """What went to stderr, without signs that steer a terminal."""
+        text = self.stderr.decode("utf-8", errors="replace").strip()
+        return "".join(c for c in text if c.isprintable() or c == "\n")
+
+    @property
     def last_lines(self) -> str:
         """The last 15 lines of both outputs, for an error."""
         lines = (self.stdout + b"\n" + self.stderr).decode("utf-8", errors="replace").splitlines()

@@ -42,8 +42,8 @@ class Serving:
         data = {"docker_engine": engine, "proxy": {"environment": {"OSP_RETRIES": "0"}}}
         hosts: list[LabHost | Listed] = [*self.lab.hosts, *self.owners]
         inventory = self.checkout.inventory(hosts, data, base_image=self.lab.base_image())
-        names = ",".join(host.name for host in self.lab.hosts)
-        return self.checkout.run(inventory, "-y", "--limit", names, *options, deploy=deploy)
+        limit = [word for host in self.lab.hosts for word in ("--limit", host.name)]
+        return self.checkout.run(inventory, "-y", *limit, *options, deploy=deploy)
 
 
 @pytest.fixture(scope="module")

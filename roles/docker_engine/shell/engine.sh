@@ -10,6 +10,7 @@ cd "$work" || exit
 log=$work/log
 undo=$work/undo
 stopped=$work/stopped
+let_go=$work/let-go
 : >"$log"
 mkdir "$undo"
 
@@ -28,30 +29,64 @@ fail_with_log() {
 
 trap '' HUP PIPE
 trap 'exit 143' TERM INT
-trap 'code=$?; trap "" TERM INT; leave $code; exit $code' EXIT
+trap 'code=$?; trap "" TERM INT; leave; exit $code' EXIT
 leave() {
-    [ "$1" -eq 0 ] || put_back
-    [ ! -s "$stopped" ] || start_containers
+    wait
+    [ "$code" -eq 0 ] || put_back
+    [ ! -s "$stopped" ] || start_containers || code=1
     rm -rf "$work"
 }
 
 # only_one SECONDS: wait for another run on this host.
 only_one() {
     command -v flock >/dev/null || return 0
-    exec 9>>/run/dockyard-engine.lock
+    exec 9>>/var/run/dockyard-engine.lock
     flock -w "$1" 9 || fail "another run changes this host's engine, for more than $1 s now"
+}
+
+# locked_by FILE: who holds a lock on a file, as "PID (NAME)".
+locked_by() {
+    [ -e "$1" ] || return 0
+    pid=$(awk -v end=":$(stat -c %i "$1")" \
+        'substr($6, length($6) - length(end) + 1) == end { print $5; exit }' /proc/locks)
+    [ -z "$pid" ] || process_named "$pid"
+}
+process_named() { printf '%s (%s)' "$1" "$(cat "/proc/$1/comm" 2>/dev/null)"; }
+# await_lock SECONDS: wait for another package manager.
+await_lock() {
+    left=$1
+    while holder=$(lock_holder) && [ -n "$holder" ]; do
+        [ $((($1 - left) % 10)) -ne 0 ] || say "waiting for process $holder, which has $manager_name's lock"
+        [ "$left" -gt 0 ] ||
+            fail "process $holder has held $manager_name's lock for $1 s; look what it does there"
+        sleep 1
+        left=$((left - 1))
+    done
 }
 
 # put FILE PATH MODE: place a file that came along.
 put() {
-    number=$(ls "$undo" | wc -l)
-    [ ! -e "$2" ] || cp -p -- "$2" "$undo/$number.old"
-    printf '%s\n' "$2" >"$undo/$number.path"
+    remember "$2"
     mkdir -p -- "$(dirname -- "$2")"
-    install -m "$3" -- "$work/$1" "$2.dockyard" && mv -- "$2.dockyard" "$2" ||
-        fail "$2 can't be written"
+    install -m "$3" -- "$work/$1" "$2.dockyard" && mv -- "$2.dockyard" "$2" && return
+    rm -f -- "$2.dockyard"
+    fail "$2 can't be written"
+}
+# take_away PATH: remove a file of ours.
+take_away() {
+    remember "$1"
+    rm -f -- "$1"
+}
+# remember PATH: have it put back as it is now, should something fail later.
+remember() {
+    number=$(ls "$undo" | wc -l)
+    { [ ! -e "$1" ] || cp -p -- "$1" "$undo/$number.old"; } &&
+        printf '%s\n' "$1" >"$undo/$number.path" && return
+    rm -f "$undo/$number".*
+    fail "$1 can't be saved before it is changed"
 }
 put_back() {
+    [ ! -s "$let_go" ] || hold $(cat "$let_go")
     for path in "$undo"/*.path; do
         [ -e "$path" ] || continue
         old=${path%.path}.old
@@ -59,21 +94,22 @@ put_back() {
     done
 }
 # What was put so far stays, whatever comes.
-keep() { rm -f "$undo"/*; }
+keep() { rm -f "$undo"/* "$let_go"; }
 
 if [ -d /run/systemd/system ]; then
     service_do() {
         units=docker.service
-        [ "$1" != stop ] || [ ! -e /run/docker.sock ] || units='docker.socket docker.service'
+        [ "$1" != stop ] || ! systemctl cat docker.socket >/dev/null 2>&1 ||
+            units='docker.socket docker.service'
         systemctl reset-failed docker.service >/dev/null 2>&1
         # shellcheck disable=SC2086
-        systemctl "$1" $units >>"$log" 2>&1
+        timeout "$service_timeout_s" systemctl "$1" $units >>"$log" 2>&1
     }
     service_enable() { systemctl enable docker.service >>"$log" 2>&1; }
     service_log() { journalctl -u docker.service -n 15 --no-pager -o cat; }
     reread_units() { systemctl daemon-reload; }
 else
-    service_do() { service docker "$1" >>"$log" 2>&1 </dev/null 9>&-; }
+    service_do() { timeout "$service_timeout_s" service docker "$1" >>"$log" 2>&1 </dev/null 9>&-; }
     service_enable() {
         if command -v update-rc.d >/dev/null; then
             update-rc.d docker defaults && update-rc.d docker enable
@@ -111,13 +147,13 @@ stop_containers() {
     while [ $# -gt 1 ]; do
         say "stopping $2"
         printf '%s\n' "$2" >>"$stopped"
-        docker stop --time "$1" "$2" >>"$log" 2>&1 &
+        timeout "$(($1 + 30))" docker stop --time "$1" "$2" >>"$log" 2>&1 &
         stopping="$stopping $!"
         shift 2
     done
-    for process in $stopping; do
-        wait "$process" || fail_with_log "a container can't be stopped"
-    done
+    bad=
+    for process in $stopping; do wait "$process" || bad=1; done
+    [ -z "$bad" ] || fail_with_log "a container can't be stopped:"
 }
 # They are left stopped: the engine is to stay down.
 leave_stopped() { rm -f "$stopped"; }
@@ -126,18 +162,21 @@ start_containers() {
         printf 'left stopped: %s\n' "$(tr '\n' ' ' <"$stopped")" >&2
         return 1
     }
+    bad=
     while read -r name; do
         say "starting $name"
-        docker start "$name" >>"$log" 2>&1 </dev/null ||
-            printf 'container %s can not be started: %s\n' "$name" "$(tail -n 1 "$log")" >&2
+        timeout 60 docker start "$name" >>"$log" 2>&1 </dev/null && continue
+        printf 'container %s can not be started: %s\n' "$name" "$(tail -n 1 "$log")" >&2
+        bad=1
     done <"$stopped"
     : >"$stopped"
+    [ -z "$bad" ]
 }
 
 # start_ours LABEL: every container of ours that an earlier stop has left.
 start_ours() {
     docker ps -a --filter "label=$1" --filter status=exited --format '{{.Names}}' >"$stopped"
-    start_containers
+    start_containers || exit 1
 }
 
 # run_script SECONDS FILE VERSION: somebody else's way to install an engine.
@@ -148,28 +187,39 @@ run_script() {
     keep
 }
 
-# Before 23.0 the engine can't check a file. But it reads the file before it looks at the log level,
-# and ends at one that it does not know.
-# check_config FILE
+# The flags that the engine runs with: a key may not be said there and in its file.
+running_flags() {
+    [ ! -s /var/run/docker.pid ] || tr '\0' '\n' <"/proc/$(cat /var/run/docker.pid)/cmdline" |
+        sed -n '2,$p' | grep -v -e '--config-file'
+}
+# check_config FILE: before 23.0 the engine can't check a file. But it reads the file before it looks
+# at the log level, and ends at one that it does not know.
 check_config() {
+    file=$1
+    set --
+    while IFS= read -r flag; do
+        [ -z "$flag" ] || set -- "$@" "$flag"
+    done <<FLAGS
+$(running_flags 2>/dev/null)
+FLAGS
     if dockerd --help 2>&1 | grep -q -e '--validate'; then
-        found=$(dockerd --validate --config-file "./$1" 2>&1) && return
+        found=$(timeout 20 dockerd "$@" --validate --config-file "./$file" 2>&1) && return
     else
-        found=$(timeout 10 dockerd --config-file "./$1" --log-level none-such 2>&1)
+        found=$(timeout 20 dockerd "$@" --config-file "./$file" --log-level none-such 2>&1)
         case $found in
         *'parse logging level'*) return 0 ;;
         *'as a flag and in the configuration file: log-level:'*) return 0 ;;
         esac
     fi
     found=$(printf '%s\n' "$found" | tail -n 1)
-    fail "docker_engine.config: the engine refuses it: ${found#*"with file ./$1: "}"
+    fail "docker_engine.config: the engine refuses it: ${found#*"with file ./$file: "}"
 }
 # configure FILE reload|restart SECONDS
 configure() {
     check_config "$1"
-    put "$1" /etc/docker/daemon.json 644
+    put "$1" /etc/docker/daemon.json "$(stat -c %a /etc/docker/daemon.json 2>/dev/null || echo 644)"
     if [ "$2" = reload ] && docker version >/dev/null 2>&1; then
-        service_reload
+        service_reload || fail "the engine can't be told to read its configuration again"
         answers "$3" || fail "the engine does not answer after a reload"
         keep
         return
@@ -185,4 +235,4 @@ configure() {
     answers "$3"
     exit 1
 }
-service_reload() { kill -s HUP "$(cat /var/run/docker.pid)"; }
+service_reload() { kill -s HUP "$(cat /var/run/docker.pid)" 2>>"$log"; }
