@@ -9,9 +9,13 @@ import urllib.request
 from http.client import HTTPException
 from pathlib import Path
 
+import gevent
+
 from roles.docker_engine.spec import Download
 
 TIMEOUT_S = 60
+FETCH_S = 1800
+"""Bounds the whole of a file, however slowly it drips."""
 MOST_KEY_BYTES = 1024 * 1024
 CHUNK_BYTES = 1024 * 1024
 FETCHING = (OSError, HTTPException, ValueError)
@@ -38,9 +42,10 @@ def local(download: Download) -> Path:
         _check(path, download)
         return path
     kept = cache() / download.sha256 / download.name
-    if not kept.exists():
+    try:
+        _check(kept, download)
+    except Unusable:  # not there yet, or spoilt since
         _fetch(download, kept)
-    _check(kept, download)
     return kept
 
 
@@ -53,7 +58,10 @@ def key_material(place: str) -> bytes:
     try:
         if not place.startswith(("http://", "https://")):
             return Path(place).read_bytes()
-        with urllib.request.urlopen(place, timeout=TIMEOUT_S) as answer:
+        with (
+            gevent.Timeout(TIMEOUT_S, TimeoutError(f"no end after {TIMEOUT_S} s")),
+            urllib.request.urlopen(place, timeout=TIMEOUT_S) as answer,
+        ):
             return bytes(answer.read(MOST_KEY_BYTES))
     except FETCHING as error:
         raise Unusable(f"{place} can't be read: {error}") from error
@@ -80,7 +88,10 @@ def _fetch(download: Download, target: Path) -> None:
     content = hashlib.sha256()
     with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as file:
         try:
-            with urllib.request.urlopen(download.url, timeout=TIMEOUT_S) as answer:
+            with (
+                gevent.Timeout(FETCH_S, TimeoutError(f"no end after {FETCH_S} s")),
+                urllib.request.urlopen(download.url, timeout=TIMEOUT_S) as answer,
+            ):
                 while chunk := answer.read(CHUNK_BYTES):
                     content.update(chunk)
                     file.write(chunk)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any, TypeVar
 
 from roles.docker_engine import downloads, managed, openpgp
 from roles.docker_engine.need import package_need
@@ -12,6 +14,8 @@ from roles.docker_engine.openpgp import WrongKey
 from roles.docker_engine.plan import sources_differ
 from roles.run.fleet import Member
 from roles.run.problems import Problem
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -34,14 +38,11 @@ def materials(member: Member) -> Materials | Problem:
     try:
         if spec.source == "vendor":
             place = managed.key_place(spec, member.observed)
-            found = _key(place, managed.fingerprint(spec, member.observed))
-            if isinstance(found, Exception):
-                raise found
-            return Materials(key=found)
+            return Materials(key=_brought(_key, place, managed.fingerprint(spec, member.observed)))
         if spec.source == "files":
-            return Materials(packages=[*map(downloads.local, spec.files)])
+            return Materials(packages=[_brought(downloads.local, f) for f in spec.files])
         if spec.source == "script" and spec.script:
-            return Materials(script=downloads.local(spec.script))
+            return Materials(script=_brought(downloads.local, spec.script))
     except downloads.Unusable as error:
         return Problem(member.name, key, f"{error}; mend it there, or here")
     except WrongKey as error:
@@ -50,12 +51,25 @@ def materials(member: Member) -> Materials | Problem:
     return Materials()
 
 
-@cache
-def _key(place: str, fingerprint: str) -> bytes | WrongKey | downloads.Unusable:
-    """The key, or why it can't be had: that, too, is found out once."""
+def _key(place: str, fingerprint: str) -> bytes:
     try:
         return openpgp.pinned(downloads.key_material(place), fingerprint)
-    except downloads.Unusable as error:
-        return error
     except WrongKey as error:
-        return WrongKey(f"{place}: {error}")
+        raise WrongKey(f"{place}: {error}") from None
+
+
+def _brought(bring: Callable[..., T], *what: Hashable) -> T:
+    """What `bring` returns, or raises; both are found out once for all hosts."""
+    found = _outcome(bring, *what)
+    if isinstance(found, Exception):
+        raise found
+    result: T = found
+    return result
+
+
+@cache
+def _outcome(bring: Callable[..., Any], *what: Hashable) -> Any:
+    try:
+        return bring(*what)
+    except (downloads.Unusable, WrongKey) as error:
+        return error
