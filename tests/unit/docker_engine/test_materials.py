@@ -20,7 +20,7 @@ WRONG = "AB" * 20
 
 @pytest.fixture(autouse=True)
 def _anew() -> None:
-    module._key.cache_clear()
+    module._outcome.cache_clear()
 
 
 @pytest.fixture
