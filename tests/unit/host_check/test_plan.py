@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from roles.host_check.finding import Finding
-from roles.host_check.plan import CHECKS, check, findings, subject, warnings
+from roles.host_check.plan import ALWAYS, CHECKS, check, findings, subject, warnings
 from roles.host_check.texts import TEXTS
 from roles.observed import Container, Disk, Listener, Observed, Source
 from roles.observed.fitness import FEATURES
@@ -644,7 +644,7 @@ def test_problems_of_a_run_are_the_failures_that_nobody_accepted() -> None:
     found = fleet(
         member("app-1", observed=late),
         member("app-2", observed=late, host_check={"accept": ["clock-skew"]}),
-        member("app-3", observed=late, in_limit=False),
+        member("app-3", observed=late),
     )
     assert [str(problem) for problem in check(found)] == [
         f"{name}: host_check.clock-skew: the clock is 3600 s ahead; "
@@ -652,6 +652,20 @@ def test_problems_of_a_run_are_the_failures_that_nobody_accepted() -> None:
         for name in ("app-1", "app-3")
     ]
     assert warnings(found) == 1
+    assert check(found, ALWAYS) == []
+    assert warnings(found, ALWAYS) == 0
+
+
+def test_a_host_outside_the_limit_ends_no_run_and_warns_of_nothing() -> None:
+    unfit = bare(user_id=1000, clock_skew_s=3600.0, fitness=fit(name_addresses=()))
+    found = fleet(member("app-1"), member("app-2", observed=unfit, in_limit=False))
+    assert check(found) == []
+    assert warnings(found) == 0
+
+
+def test_root_is_needed_always() -> None:
+    found = fleet(member("app-1", observed=bare(user_id=1000, clock_skew_s=3600.0)))
+    assert [problem.key for problem in check(found, ALWAYS)] == ["host_check.root"]
 
 
 def test_what_a_host_says_stays_on_one_line_and_steers_nothing() -> None:
