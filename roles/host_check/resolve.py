@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from roles.docker_engine.versions import numbers
 from roles.host_check.versions import (
     ARCHITECTURES,
     CGROUP_RULES,
@@ -69,35 +70,21 @@ def resolve(
     known = packaged.newest if packaged else None
     if by_machine is None:
         return Resolution(None, machine_rule, OTHER_MACHINE, known, oldest)
-    if by_kernel is None or version(by_kernel) < version(by_machine):
+    if by_kernel is None or numbers(by_kernel) < numbers(by_machine):
         remedy = newer_kernel(os_id, os_like, os_version, architecture)
         return Resolution(by_kernel, kernel_rule, remedy, known, oldest)
     return Resolution(by_machine, machine_rule, None, known, oldest)
 
 
-def version(text: str) -> Version:
-    """The numbers of an engine's version; empty where it has none."""
-    return _numbers(plain(text))
-
-
-def plain(text: str) -> str:
-    """An engine's version without a package's epoch and what its maker added.
-
-    `5:26.1.5-1~debian.12~bookworm`, `26.1.5+dfsg1` and `26.1.5` are one.
-    """
-    match = re.match(r"(?:\d+:)?(\d+(?:\.\d+)*)", text)
-    return match[1] if match else ""
-
-
 def kernel_version(release: str) -> Version:
     """`3.10.0-1160.el7.x86_64` is 3, 10, 0, 1160; empty where it is no version."""
     match = re.match(r"\d+(?:\.\d+)*(?:-\d+)?", release)
-    return _numbers(match[0]) if match else ()
+    return tuple(int(number) for number in re.split(r"[.-]", match[0])) if match else ()
 
 
 def is_packaged(engine: str, resolution: Resolution) -> bool:
     """Whether a version was packaged for the release, as far as that is known."""
-    return resolution.packaged is None or version(engine) <= version(resolution.packaged)
+    return resolution.packaged is None or numbers(engine) <= numbers(resolution.packaged)
 
 
 def of_release(rows: Iterable[R], os_id: str, os_like: Sequence[str], release: str) -> R | None:
@@ -148,7 +135,3 @@ def of_kernel(kernel: str, os_id: str, os_like: Sequence[str]) -> tuple[str | No
 def _needed(rule: KernelRule, systems: Sequence[str]) -> Version:
     is_enterprise = bool(set(systems) & set(ENTERPRISE))
     return kernel_version(rule.enterprise if rule.enterprise and is_enterprise else rule.kernel)
-
-
-def _numbers(text: str) -> Version:
-    return tuple(int(number) for number in re.findall(r"\d+", text))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from roles.docker_engine.packages import VENDOR, distro_packages, installed_engine
+from roles.docker_engine.versions import numbers
 from roles.host_check.finding import Judged, Subject, failed, passed, warned
-from roles.host_check.resolve import version
 from roles.observed import Disk
 
 MIB, GIB = 1024, 1024 * 1024
@@ -39,7 +39,7 @@ def overlay(host: Subject) -> Judged:
         return passed("loaded when the engine starts" if state == "loadable" else "there")
     if host.observed.storage_driver:
         return passed(f"the engine uses {host.observed.storage_driver}")
-    if version(host.engine) < NEEDS_OVERLAY:
+    if numbers(host.engine) < NEEDS_OVERLAY:
         return warned(f"the kernel has no overlay file system; engine {host.engine} does without")
     return failed("the kernel has no overlay file system")
 

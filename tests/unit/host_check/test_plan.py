@@ -10,6 +10,7 @@ import pytest
 from roles.host_check.finding import Finding
 from roles.host_check.plan import ALWAYS, CHECKS, check, findings, subject, warnings
 from roles.host_check.texts import TEXTS
+from roles.host_check.versions import NEWEST
 from roles.observed import Container, Disk, Listener, Observed, Source
 from roles.observed.fitness import FEATURES
 from tests.unit.build import GIB, NOW_S, bare, disk, fit, fitted, fleet, member
@@ -691,3 +692,21 @@ def test_the_end_of_a_release_goes_by_the_hosts_clock_put_right() -> None:
     assert of("end-of-life", wrong).found.startswith("centos 7 came to its end")
     early = fit(time_s=1_700_000_000.0)
     assert "came to its end" not in of("end-of-life", bare(**seven, fitness=early)).found
+
+
+@pytest.mark.parametrize(
+    "wanted_version, installed, engine",
+    [
+        ("5:26.1.5-1~debian.12~bookworm", "20.10.24+dfsg1", "26.1.5"),
+        (None, "20.10.24+dfsg1", "20.10.24"),
+        ("latest", "20.10.24+dfsg1", "20.10.24"),
+        ("latest", None, NEWEST),
+        (None, None, NEWEST),
+    ],
+)
+def test_the_engine_that_is_judged(
+    wanted_version: str | None, installed: str | None, engine: str
+) -> None:
+    spec = {"version": wanted_version} if wanted_version else {}
+    observed = bare(docker_version=installed)
+    assert subject(member("app-1", observed=observed, docker_engine=spec)).engine == engine

@@ -8,9 +8,7 @@ from roles.host_check.resolve import (
     is_packaged,
     kernel_version,
     newer_kernel,
-    plain,
     resolve,
-    version,
 )
 from roles.host_check.versions import NEWEST
 
@@ -103,24 +101,6 @@ def test_how_to_get_a_newer_kernel(
     os_id: str, like: tuple[str, ...], release: str, architecture: str, command: str
 ) -> None:
     assert command in newer_kernel(os_id, like, release, architecture)
-
-
-@pytest.mark.parametrize(
-    "text, shown, numbers",
-    [
-        ("26.1.5", "26.1.5", (26, 1, 5)),
-        ("5:26.1.5-1~debian.12~bookworm", "26.1.5", (26, 1, 5)),
-        ("20.10.24+dfsg1-1+deb12u1+b6", "20.10.24", (20, 10, 24)),
-        ("3:20.10.7-3.el8", "20.10.7", (20, 10, 7)),
-        ("17.03.2~ce-0~ubuntu-xenial", "17.03.2", (17, 3, 2)),
-        ("1.7.1-1.el6", "1.7.1", (1, 7, 1)),
-        ("29", "29", (29,)),
-        ("latest", "", ()),
-        ("", "", ()),
-    ],
-)
-def test_a_version(text: str, shown: str, numbers: tuple[int, ...]) -> None:
-    assert (plain(text), version(text)) == (shown, numbers)
 
 
 @pytest.mark.parametrize(
