@@ -67,13 +67,17 @@ def resolve(
     oldest = next((rule.oldest for rule in CGROUP_RULES if rule.version == cgroup_version), None)
     by_machine, machine_rule = of_machine(architecture, os_id, os_like)
     by_kernel, kernel_rule = of_kernel(kernel, os_id, os_like)
+    limits: list[tuple[str | None, str | None, str | None]] = [
+        (by_machine, machine_rule, None if by_machine else OTHER_MACHINE),
+        (by_kernel, kernel_rule, newer_kernel(os_id, os_like, os_version, architecture)),
+    ]
+    if packaged:
+        text = f"the last engine packaged for {os_id} {os_version} is {packaged.newest}"
+        rule = f"{text} (as documented in {packaged.source})"
+        limits.append((packaged.newest, rule, "upgrade the distribution"))
+    newest, rule_of_it, remedy = min(limits, key=lambda limit: numbers(limit[0] or ""))
     known = packaged.newest if packaged else None
-    if by_machine is None:
-        return Resolution(None, machine_rule, OTHER_MACHINE, known, oldest)
-    if by_kernel is None or numbers(by_kernel) < numbers(by_machine):
-        remedy = newer_kernel(os_id, os_like, os_version, architecture)
-        return Resolution(by_kernel, kernel_rule, remedy, known, oldest)
-    return Resolution(by_machine, machine_rule, None, known, oldest)
+    return Resolution(newest, rule_of_it, remedy, known, oldest)
 
 
 def kernel_version(release: str) -> Version:
@@ -88,8 +92,12 @@ def is_packaged(engine: str, resolution: Resolution) -> bool:
 
 
 def of_release(rows: Iterable[R], os_id: str, os_like: Sequence[str], release: str) -> R | None:
-    """The row of a release. Rebuilds of Red Hat's distribution have its numbers, and its rows."""
-    for system in (os_id, *(like for like in ENTERPRISE if like in os_like)):
+    """The row of a release. Rebuilds of Red Hat's distribution have its numbers, and its rows.
+
+    CentOS, whose Stream ends earlier, has rows of its own alone.
+    """
+    is_rebuild = os_id not in ENTERPRISE and bool({*ENTERPRISE} & {*os_like})
+    for system in (os_id, "rhel") if is_rebuild else (os_id,):
         for row in rows:
             if system in row.systems and _is_of(release, row.release):
                 return row

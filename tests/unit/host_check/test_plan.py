@@ -441,7 +441,7 @@ PASSES = [
     ("kernel", bare(kernel="3.16.0", docker_version="20.10.24+dfsg1"), {}, "for engine 20.10.24"),
     ("kernel", bare(kernel="4.0.0"), {}, "4.0.0"),
     ("kernel", bare(kernel="10.0.1-rc1"), {}, "10.0.1-rc1"),
-    ("end-of-life", bare(), {}, "debian 12, until 2028-06-10"),
+    ("end-of-life", bare(), {}, "debian 12, until 2028-06-30"),
     ("end-of-life", bare(os_id="", os_version=""), {}, "a system without a name"),
     (
         "namespaces",
