@@ -17,6 +17,20 @@ from tests.unit.build import GIB, NOW_S, bare, disk, fit, fitted, fleet, member
 
 OLD = {"kernel": "2.6.32-754.el6.x86_64", "os_id": "centos", "os_version": "6.10"}
 EL7 = {"os_id": "centos", "os_version": "7", "os_like": ("rhel", "fedora")}
+SHA = "0" * 64
+FILES = {
+    "docker_engine": {
+        "source": "files",
+        "files": [
+            {"path": f"debs/{name}_26.1.4-1~debian.12~bookworm_amd64.deb", "sha256": SHA}
+            for name in ("containerd.io", "docker-ce-cli", "docker-ce")
+        ],
+    }
+}
+SCRIPT = {"docker_engine": {"source": "script", "script": {"path": "get-docker.sh", "sha256": SHA}}}
+NO_ENGINE = {
+    "docker_engine": {"source": "files", "files": [{"path": "a_1_amd64.deb", "sha256": SHA}]}
+}
 NO_FEATURES = dict.fromkeys(FEATURES, "absent")
 V1 = frozenset({"cpu", "cpuset", "memory", "devices", "freezer", "pids", "blkio"})
 
@@ -376,6 +390,18 @@ WARNS = [
         "docker-ce of another source than 'distro'",
     ),
     (
+        "conflicting-packages",
+        bare(packages={"docker.io": "20.10.24+dfsg1-1"}),
+        FILES,
+        "docker.io of another source than 'files'",
+    ),
+    (
+        "conflicting-packages",
+        bare(packages={"docker.io": "20.10.24+dfsg1-1"}),
+        SCRIPT,
+        "docker.io of another source than 'script'",
+    ),
+    (
         "firewall",
         with_fitness(firewalls=frozenset({"ufw", "firewalld"})),
         {},
@@ -484,6 +510,11 @@ PASSES = [
     ),
     ("ipv6", with_fitness(has_ipv6=True), config(ipv6=True), "there"),
     ("conflicting-packages", fitted(), {}, "none"),
+    ("conflicting-packages", bare(packages={"docker-ce": "5:26.1.4"}), FILES, "none"),
+    ("conflicting-packages", bare(packages={"docker-ce": "5:26.1.4"}), SCRIPT, "none"),
+    ("conflicting-packages", bare(), FILES, "none"),
+    ("conflicting-packages", fitted(), NO_ENGINE, "none"),
+    ("conflicting-packages", fitted(), {"docker_engine": {"source": "present"}}, "none"),
     (
         "ports",
         fitted(
