@@ -37,6 +37,7 @@ CHECKS: Mapping[str, Check] = {
     "ipv6": network.ipv6,
     "conflicting-packages": system.conflicting_packages,
     "ports": network.ports,
+    "tcp-socket": network.tcp_socket,
     "firewall": network.firewall,
     "host-name": network.host_name,
     "dns": network.dns,

@@ -402,6 +402,18 @@ WARNS = [
         "docker.io of another source than 'script'",
     ),
     (
+        "tcp-socket",
+        bare(daemon_json='{"hosts": ["unix:///var/run/docker.sock", "tcp://0.0.0.0:2375"]}'),
+        {},
+        "/etc/docker/daemon.json opens tcp://0.0.0.0:2375",
+    ),
+    (
+        "tcp-socket",
+        bare(daemon_json='{"hosts": [":2375", "TCP://[::]:2376"]}'),
+        {},
+        "/etc/docker/daemon.json opens :2375, TCP://[::]:2376",
+    ),
+    (
         "firewall",
         with_fitness(firewalls=frozenset({"ufw", "firewalld"})),
         {},
@@ -527,6 +539,21 @@ PASSES = [
         ),
         {},
         "free, or our own",
+    ),
+    *(
+        ("tcp-socket", bare(daemon_json=text), {}, "none")
+        for text in (
+            None,
+            "",
+            "{}",
+            "not JSON",
+            "[" * 60_000,
+            '["tcp://0.0.0.0"]',
+            '{"hosts": ["unix:///var/run/docker.sock", "fd://", ""]}',
+            '{"hosts": null}',
+            '{"hosts": "tcp://0.0.0.0:2375"}',
+            '{"hosts": [2375, {}, null]}',
+        )
     ),
     ("host-name", with_fitness(name_addresses=("2001:db8::1",)), {}, "app-1 is 2001:db8::1"),
     ("package-source", with_fitness(source=Source("http://p", None, True, True)), {}, "http://p"),
