@@ -24,8 +24,9 @@ def matches(wanted: str, version: str) -> bool:
 
 def is_older(version: str, than: str) -> bool:
     """Whether the engine's own version is older than another's."""
-    return _numbers(version) < _numbers(than)
+    return numbers(version) < numbers(than)
 
 
-def _numbers(version: str) -> tuple[int, ...]:
+def numbers(version: str) -> tuple[int, ...]:
+    """The engine's own version as numbers that compare; empty where it has none."""
     return tuple(int(number) for number in re.findall(r"\d+", plain(version)))

@@ -8,7 +8,8 @@ from datetime import UTC, date, datetime
 from typing import Literal
 
 from roles.container.part import PartSpec
-from roles.host_check.resolve import Resolution, plain, resolve
+from roles.docker_engine.versions import numbers, plain
+from roles.host_check.resolve import Resolution, resolve
 from roles.host_check.versions import NEWEST
 from roles.observed import Disk, Fitness, Observed
 from roles.run.wanted import Wanted
@@ -34,8 +35,8 @@ class Subject:
     @property
     def engine(self) -> str:
         """The version to be judged: the one that is wanted, else the installed, else the newest."""
-        wanted = self.wanted.docker_engine.version
-        return plain(wanted or "") or plain(self.observed.docker_version or "") or NEWEST
+        told = (self.wanted.docker_engine.version, self.observed.docker_version)
+        return next((plain(text) for text in told if text and numbers(text)), NEWEST)
 
     @property
     def engine_runs(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+from roles.docker_engine.versions import numbers
 from roles.host_check.finding import Judged, Subject, failed, passed, warned
 from roles.host_check.resolve import (
     OTHER_MACHINE,
@@ -13,7 +14,6 @@ from roles.host_check.resolve import (
     of_kernel,
     of_machine,
     of_release,
-    version,
 )
 from roles.host_check.versions import ENDS
 
@@ -46,7 +46,7 @@ def architecture(host: Subject) -> Judged:
     newest, rule = of_machine(o.architecture, o.os_id, o.os_like)
     if newest is None:
         return failed(f"{o.architecture}: {rule}", OTHER_MACHINE)
-    if version(host.engine) > version(newest):
+    if numbers(host.engine) > numbers(newest):
         text = f"{o.architecture} runs engines up to {newest}, wanted {host.engine}: {rule}"
         return failed(text, f'set docker_engine.version = "{newest}"')
     return passed(o.architecture)
@@ -70,7 +70,7 @@ def kernel(host: Subject) -> Judged:
     remedy = newer_kernel(o.os_id, o.os_like, o.os_version, o.architecture)
     if newest is None:
         return failed(f"{o.kernel} runs no engine: {rule}", remedy)
-    if version(host.engine) <= version(newest):
+    if numbers(host.engine) <= numbers(newest):
         return passed(o.kernel if rule is None else f"{o.kernel}, for engine {host.engine}")
     return failed(
         f"{o.kernel} can't run engine {host.engine}; the newest that is safe there is {newest}: "
@@ -135,7 +135,7 @@ def cgroups(host: Subject) -> Judged:
     oldest = host.resolution.oldest
     if o.cgroup_version is None:
         return failed("the kernel has no cgroups, or none are mounted")
-    if oldest and version(host.engine) < version(oldest):
+    if oldest and numbers(host.engine) < numbers(oldest):
         return failed(
             f"the host has cgroup v{o.cgroup_version}, which needs engine {oldest} or newer, "
             f"wanted {host.engine}",
@@ -177,6 +177,6 @@ def keys_quota(host: Subject) -> Judged:
     text = host.fitness.sysctls.get("kernel.keys.root_maxkeys", "")
     if not text.isdecimal() or int(text) >= ROOT_KEYS:
         return passed(text or "not told")
-    if version(host.engine) >= RAISES_KEYS:
+    if numbers(host.engine) >= RAISES_KEYS:
         return passed(f"{text}; the engine raises it when it starts")
     return warned(f"root may have {text} keys, and engine {host.engine} does not raise that")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from ipaddress import ip_address
 
+from roles.docker_engine import daemon_json
+from roles.docker_engine.daemon_json import NotJson
 from roles.host_check.finding import Judged, Subject, Verdict, failed, passed, warned
 from roles.observed import Container
 
@@ -94,6 +96,24 @@ def _published(container: Container) -> Iterator[int]:
             port = str(binding.get("HostPort", ""))
             if port.isdecimal():
                 yield int(port)
+
+
+def tcp_socket(host: Subject) -> Judged:
+    opened = _opened(host.observed.daemon_json)
+    return warned(f"{daemon_json.PATH} opens {', '.join(opened)}") if opened else passed("none")
+
+
+def _opened(config: str | None) -> list[str]:
+    """The TCP sockets of a host's own configuration; without a scheme, dockerd takes it for TCP.
+
+    A file that can't be read is the engine's problem, told by its own role.
+    """
+    try:
+        hosts = daemon_json.read(config).get("hosts")
+    except (NotJson, RecursionError):
+        return []
+    named = [h for h in hosts if isinstance(h, str)] if isinstance(hosts, list) else []
+    return [h for h in named if h and ("://" not in h or h.lower().startswith("tcp://"))]
 
 
 def firewall(host: Subject) -> Judged:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from roles.host_check import kernel, network, system
 from roles.host_check.finding import Check, Finding, Subject, one_line
@@ -37,6 +37,7 @@ CHECKS: Mapping[str, Check] = {
     "ipv6": network.ipv6,
     "conflicting-packages": system.conflicting_packages,
     "ports": network.ports,
+    "tcp-socket": network.tcp_socket,
     "firewall": network.firewall,
     "host-name": network.host_name,
     "dns": network.dns,
@@ -46,30 +47,37 @@ CHECKS: Mapping[str, Check] = {
     "apparmor": system.apparmor,
 }
 
+ALWAYS = ("root",)
+"""What even a deploy needs that installs nothing."""
 
-def findings(host: Subject) -> list[Finding]:
-    """What every check says of a host."""
-    return [_finding(host, name) for name in CHECKS]
+
+def findings(host: Subject, names: Iterable[str] = CHECKS) -> list[Finding]:
+    """What the checks say of a host."""
+    return [_finding(host, name) for name in names]
 
 
 def subject(member: Member) -> Subject:
     return Subject(member.name, member.wanted, member.observed, member.parts)
 
 
-def check(fleet: Fleet) -> list[Problem]:
-    """The failures that nobody has accepted."""
+def check(fleet: Fleet, names: Iterable[str] = CHECKS) -> list[Problem]:
+    """The failures that nobody has accepted, of hosts that the run may change."""
     return [
         Problem(found.host, f"host_check.{found.check}", f"{found.found}; {found.mend}")
-        for member in fleet
-        for found in findings(subject(member))
+        for found in _in_limit(fleet, names)
         if found.verdict == "fail"
     ]
 
 
-def warnings(fleet: Fleet) -> int:
-    """How many warnings there are."""
-    found = (finding for member in fleet for finding in findings(subject(member)))
-    return sum(finding.verdict == "warn" for finding in found)
+def warnings(fleet: Fleet, names: Iterable[str] = CHECKS) -> int:
+    """How many warnings there are of those hosts."""
+    return sum(found.verdict == "warn" for found in _in_limit(fleet, names))
+
+
+def _in_limit(fleet: Fleet, names: Iterable[str]) -> Iterator[Finding]:
+    for member in fleet:
+        if member.in_limit:
+            yield from findings(subject(member), names)
 
 
 def _finding(host: Subject, name: str) -> Finding:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from roles.docker_engine.versions import numbers
 from roles.host_check.versions import (
     ARCHITECTURES,
     CGROUP_RULES,
@@ -66,43 +67,37 @@ def resolve(
     oldest = next((rule.oldest for rule in CGROUP_RULES if rule.version == cgroup_version), None)
     by_machine, machine_rule = of_machine(architecture, os_id, os_like)
     by_kernel, kernel_rule = of_kernel(kernel, os_id, os_like)
+    limits: list[tuple[str | None, str | None, str | None]] = [
+        (by_machine, machine_rule, None if by_machine else OTHER_MACHINE),
+        (by_kernel, kernel_rule, newer_kernel(os_id, os_like, os_version, architecture)),
+    ]
+    if packaged:
+        text = f"the last engine packaged for {os_id} {os_version} is {packaged.newest}"
+        rule = f"{text} (as documented in {packaged.source})"
+        limits.append((packaged.newest, rule, "upgrade the distribution"))
+    newest, rule_of_it, remedy = min(limits, key=lambda limit: numbers(limit[0] or ""))
     known = packaged.newest if packaged else None
-    if by_machine is None:
-        return Resolution(None, machine_rule, OTHER_MACHINE, known, oldest)
-    if by_kernel is None or version(by_kernel) < version(by_machine):
-        remedy = newer_kernel(os_id, os_like, os_version, architecture)
-        return Resolution(by_kernel, kernel_rule, remedy, known, oldest)
-    return Resolution(by_machine, machine_rule, None, known, oldest)
-
-
-def version(text: str) -> Version:
-    """The numbers of an engine's version; empty where it has none."""
-    return _numbers(plain(text))
-
-
-def plain(text: str) -> str:
-    """An engine's version without a package's epoch and what its maker added.
-
-    `5:26.1.5-1~debian.12~bookworm`, `26.1.5+dfsg1` and `26.1.5` are one.
-    """
-    match = re.match(r"(?:\d+:)?(\d+(?:\.\d+)*)", text)
-    return match[1] if match else ""
+    return Resolution(newest, rule_of_it, remedy, known, oldest)
 
 
 def kernel_version(release: str) -> Version:
     """`3.10.0-1160.el7.x86_64` is 3, 10, 0, 1160; empty where it is no version."""
     match = re.match(r"\d+(?:\.\d+)*(?:-\d+)?", release)
-    return _numbers(match[0]) if match else ()
+    return tuple(int(number) for number in re.split(r"[.-]", match[0])) if match else ()
 
 
 def is_packaged(engine: str, resolution: Resolution) -> bool:
     """Whether a version was packaged for the release, as far as that is known."""
-    return resolution.packaged is None or version(engine) <= version(resolution.packaged)
+    return resolution.packaged is None or numbers(engine) <= numbers(resolution.packaged)
 
 
 def of_release(rows: Iterable[R], os_id: str, os_like: Sequence[str], release: str) -> R | None:
-    """The row of a release. Rebuilds of Red Hat's distribution have its numbers, and its rows."""
-    for system in (os_id, *(like for like in ENTERPRISE if like in os_like)):
+    """The row of a release. Rebuilds of Red Hat's distribution have its numbers, and its rows.
+
+    CentOS, whose Stream ends earlier, has rows of its own alone.
+    """
+    is_rebuild = os_id not in ENTERPRISE and bool({*ENTERPRISE} & {*os_like})
+    for system in (os_id, "rhel") if is_rebuild else (os_id,):
         for row in rows:
             if system in row.systems and _is_of(release, row.release):
                 return row
@@ -148,7 +143,3 @@ def of_kernel(kernel: str, os_id: str, os_like: Sequence[str]) -> tuple[str | No
 def _needed(rule: KernelRule, systems: Sequence[str]) -> Version:
     is_enterprise = bool(set(systems) & set(ENTERPRISE))
     return kernel_version(rule.enterprise if rule.enterprise and is_enterprise else rule.kernel)
-
-
-def _numbers(text: str) -> Version:
-    return tuple(int(number) for number in re.findall(r"\d+", text))

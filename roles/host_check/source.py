@@ -12,17 +12,12 @@ PORTS = {"http": 80, "https": 443}
 def place_of_packages(spec: DockerEngineSpec) -> str | None:
     """`http(s)://HOST:PORT`; `distro` for what the host's package manager is set to.
 
-    None where nothing comes from the network.
+    None where the host itself asks nobody: files and a script are brought to it from this machine.
     """
     if spec.source == "distro":
         return "distro"
-    downloads: dict[str, list[str | None]] = {
-        "vendor": [spec.vendor.repo_url],
-        "script": [spec.script.url if spec.script else None],
-        "files": [file.url for file in spec.files],
-    }
-    urls = [url for url in downloads.get(spec.source, []) if url]
-    return f"{urlsplit(urls[0]).scheme}://{_place(urls[0])}" if urls else None
+    url = spec.vendor.repo_url
+    return f"{urlsplit(url).scheme}://{_place(url)}" if spec.source == "vendor" else None
 
 
 def place_of_proxy(spec: DockerEngineSpec) -> str | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from roles.docker_engine.packages import VENDOR, distro_packages, installed_engine
+from roles.docker_engine.need import named_files
+from roles.docker_engine.packages import COMPANIONS, VENDOR, distro_packages, installed_engine
+from roles.docker_engine.versions import numbers
 from roles.host_check.finding import Judged, Subject, failed, passed, warned
-from roles.host_check.resolve import version
 from roles.observed import Disk
 
 MIB, GIB = 1024, 1024 * 1024
@@ -39,7 +40,7 @@ def overlay(host: Subject) -> Judged:
         return passed("loaded when the engine starts" if state == "loadable" else "there")
     if host.observed.storage_driver:
         return passed(f"the engine uses {host.observed.storage_driver}")
-    if version(host.engine) < NEEDS_OVERLAY:
+    if numbers(host.engine) < NEEDS_OVERLAY:
         return warned(f"the kernel has no overlay file system; engine {host.engine} does without")
     return failed("the kernel has no overlay file system")
 
@@ -139,9 +140,18 @@ def conflicting_packages(host: Subject) -> Judged:
     foreign = [*host.fitness.conflicting, *(n for n in STAND_INS if n in host.observed.packages)]
     if foreign:
         return failed(f"{', '.join(foreign)}, which takes the engine's place")
-    spec = host.wanted.docker_engine
-    wanted = distro_packages(host.observed) if spec.source == "distro" else VENDOR
-    engine = installed_engine(host.observed)
-    if spec.source in ("distro", "vendor") and wanted and engine not in (None, wanted[0]):
-        return warned(f"{engine} of another source than '{spec.source}', which replaces it")
+    wanted, engine = _wanted_engine(host), installed_engine(host.observed)
+    if wanted and engine not in (None, wanted):
+        source = host.wanted.docker_engine.source
+        return warned(f"{engine} of another source than '{source}', which replaces it")
     return passed("none")
+
+
+def _wanted_engine(host: Subject) -> str | None:
+    """The package of the engine that a deploy would install; None where that is not known."""
+    spec = host.wanted.docker_engine
+    if spec.source == "distro":
+        return next(iter(distro_packages(host.observed)), None)
+    if spec.source == "files":
+        return next((name for name in named_files(spec) if name in COMPANIONS), None)
+    return VENDOR[0] if spec.source in ("vendor", "script") else None

@@ -125,6 +125,11 @@ TEXTS: Mapping[str, Text] = {
         "a port has one owner: the part's container would not start",
         "stop what listens there, or give the part another port",
     ),
+    "tcp-socket": Text(
+        "whoever reaches that port is root on the host",
+        'take it out of "hosts" in /etc/docker/daemon.json, restart docker, and reach the engine '
+        "through SSH (`docker -H ssh://HOST`)",
+    ),
     "firewall": Text(
         "published ports pass it by, ports of parts on the host's network do not, and a reload may "
         "drop the engine's rules",

@@ -178,15 +178,23 @@ used_of() {
         print $(i - 3), $(i - 1); exit } }'
 }
 
-# Where packages come from, as "http(s)://host:port", without what may be secret in an address.
-place_of() { sed -n 's#^[^:]*\(https\{0,1\}://\)\([^/@ ]*@\)\{0,1\}\([A-Za-z0-9._-]*\)\(:[0-9]*\)\{0,1\}.*#\1\3\4#p' | head -n 1; }
+# Where packages come from, as "http(s)://host:port", without what may be secret in an address. A
+# host that only the package manager can tell (a variable's) is passed over.
+place_of() { sed -n 's|^[^:]*\(https\{0,1\}://\)\([^/@ ]*@\)\{0,1\}\([A-Za-z0-9._-]\{1,\}\)\(:[0-9]*\)\{0,1\}\([/?#[:space:]].*\)\{0,1\}$|\1\3\4|p' | head -n 1; }
+yum_urls() {
+    awk '
+        function tell() { if (url != "" && !off) print url; url = ""; off = 0 }
+        /^\[/ { tell() }
+        /^enabled[ \t]*=/ { off = (tolower($0) ~ /=[ \t]*(0|no|false|off)[ \t\r]*$/) }
+        url == "" && /^(baseurl|metalink|mirrorlist)[ \t]*=[ \t]*http/ { url = $0; sub(/^[^=]*=[ \t]*/, "", url) }
+        END { tell() }' /etc/yum.repos.d/*.repo 2>/dev/null
+}
 own_source() {
     {
         cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null |
             sed -n 's/^deb *\(\[[^]]*\]\)\{0,1\} *\(http\)/\2/p'
         cat /etc/apt/sources.list.d/*.sources 2>/dev/null | sed -n 's/^URIs: *\(http\)/\1/p'
-        cat /etc/yum.repos.d/*.repo 2>/dev/null |
-            sed -n 's/^\(baseurl\|metalink\|mirrorlist\) *= *\(http\)/\2/p'
+        yum_urls
     } | place_of
 }
 own_proxy() {
@@ -240,7 +248,7 @@ while [ $# -gt 1 ]; do
     path) stat -c "path|$2|%F|%u:%g|%a" -- "$2" 2>/dev/null ;;
     file) [ -f "$2" ] && printf 'file|%s|%s\n' "$2" "$(head -n 1 -- "$2" | head -c 200)" ;;
     sum) [ -f "$2" ] && printf 'sum|%s|%s\n' "$2" "$(sha256sum <"$2" | cut -d' ' -f1)" ;;
-    name) printf 'name|%s|%s\n' "$2" "$(getent ahostsv4 "$2" | awk '{ print $1; exit }')" ;;
+    name) printf 'name|%s|%s\n' "$2" "$(timeout 3 getent ahostsv4 "$2" | awk '{ print $1; exit }')" ;;
     esac
     shift 2
 done

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import atexit
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from ipaddress import IPv4Address
 from typing import Protocol
 
@@ -76,7 +76,7 @@ def survey(roles: tuple[Role, ...] = SYSTEM) -> None:
             raise DeployError(f"{found}, and nothing was changed:\n{refused}") from None
         remember(state, fleet)
         changes = [change for role in roles for change in role.plan(fleet)]
-        report.warned(host_check.warnings(fleet))
+        report.warned(host_check.warnings(fleet, _host_checks(roles)))
         report.planned(changes, len(fleet.members))
         given = options.current()
         if given.asks and not changes and len(given.deploys) == 1:
@@ -112,7 +112,7 @@ def _survey(state: State, roles: tuple[Role, ...]) -> Fleet:
         all(host.name in names for host in hosts if "registry" in host.groups),
     )
     problems += wrong
-    problems += [p for check in (host_check.check, conflicts.check) for p in check(fleet)]
+    problems += [*host_check.check(fleet, _host_checks(roles)), *conflicts.check(fleet)]
     problems += [problem for role in roles for problem in role.check(fleet)]
     if docker_engine in roles:
         fleet, wrong = rehearse(state, fleet, without={problem.host for problem in problems})
@@ -120,6 +120,11 @@ def _survey(state: State, roles: tuple[Role, ...]) -> Fleet:
     if problems:
         raise Refused(problems)
     return fleet
+
+
+def _host_checks(roles: tuple[Role, ...]) -> Collection[str]:
+    """What is not installed or deployed needs no fit host: an engine stops on a full disk, too."""
+    return host_check.CHECKS if any(role in SYSTEM for role in roles) else host_check.ALWAYS
 
 
 def _refused_options() -> Iterator[Problem]:

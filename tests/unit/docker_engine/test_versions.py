@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from roles.docker_engine.versions import is_older, matches, plain, without_epoch
+from roles.docker_engine.versions import is_older, matches, numbers, plain, without_epoch
 
 DEB, RPM, OWN = "5:26.1.5-1~debian.12~bookworm", "3:26.1.5-1.el9", "26.1.5+dfsg1-9+b9"
 
@@ -53,3 +53,21 @@ def test_matches(wanted: str, version: str, expected: bool) -> None:
 )
 def test_is_older(version: str, than: str, expected: bool) -> None:
     assert is_older(version, than) is expected
+
+
+@pytest.mark.parametrize(
+    "version, expected",
+    [
+        (DEB, (26, 1, 5)),
+        (OWN, (26, 1, 5)),
+        (RPM, (26, 1, 5)),
+        ("20.10.24+dfsg1-1+deb12u1+b6", (20, 10, 24)),
+        ("17.03.2~ce-0~ubuntu-xenial", (17, 3, 2)),
+        ("1.7.1-1.el6", (1, 7, 1)),
+        ("29", (29,)),
+        ("latest", ()),
+        ("", ()),
+    ],
+)
+def test_numbers(version: str, expected: tuple[int, ...]) -> None:
+    assert numbers(version) == expected

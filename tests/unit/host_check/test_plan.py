@@ -8,14 +8,29 @@ from typing import Any
 import pytest
 
 from roles.host_check.finding import Finding
-from roles.host_check.plan import CHECKS, check, findings, subject, warnings
+from roles.host_check.plan import ALWAYS, CHECKS, check, findings, subject, warnings
 from roles.host_check.texts import TEXTS
+from roles.host_check.versions import NEWEST
 from roles.observed import Container, Disk, Listener, Observed, Source
 from roles.observed.fitness import FEATURES
 from tests.unit.build import GIB, NOW_S, bare, disk, fit, fitted, fleet, member
 
 OLD = {"kernel": "2.6.32-754.el6.x86_64", "os_id": "centos", "os_version": "6.10"}
 EL7 = {"os_id": "centos", "os_version": "7", "os_like": ("rhel", "fedora")}
+SHA = "0" * 64
+FILES = {
+    "docker_engine": {
+        "source": "files",
+        "files": [
+            {"path": f"debs/{name}_26.1.4-1~debian.12~bookworm_amd64.deb", "sha256": SHA}
+            for name in ("containerd.io", "docker-ce-cli", "docker-ce")
+        ],
+    }
+}
+SCRIPT = {"docker_engine": {"source": "script", "script": {"path": "get-docker.sh", "sha256": SHA}}}
+NO_ENGINE = {
+    "docker_engine": {"source": "files", "files": [{"path": "a_1_amd64.deb", "sha256": SHA}]}
+}
 NO_FEATURES = dict.fromkeys(FEATURES, "absent")
 V1 = frozenset({"cpu", "cpuset", "memory", "devices", "freezer", "pids", "blkio"})
 
@@ -375,6 +390,30 @@ WARNS = [
         "docker-ce of another source than 'distro'",
     ),
     (
+        "conflicting-packages",
+        bare(packages={"docker.io": "20.10.24+dfsg1-1"}),
+        FILES,
+        "docker.io of another source than 'files'",
+    ),
+    (
+        "conflicting-packages",
+        bare(packages={"docker.io": "20.10.24+dfsg1-1"}),
+        SCRIPT,
+        "docker.io of another source than 'script'",
+    ),
+    (
+        "tcp-socket",
+        bare(daemon_json='{"hosts": ["unix:///var/run/docker.sock", "tcp://0.0.0.0:2375"]}'),
+        {},
+        "/etc/docker/daemon.json opens tcp://0.0.0.0:2375",
+    ),
+    (
+        "tcp-socket",
+        bare(daemon_json='{"hosts": [":2375", "TCP://[::]:2376"]}'),
+        {},
+        "/etc/docker/daemon.json opens :2375, TCP://[::]:2376",
+    ),
+    (
         "firewall",
         with_fitness(firewalls=frozenset({"ufw", "firewalld"})),
         {},
@@ -440,7 +479,7 @@ PASSES = [
     ("kernel", bare(kernel="3.16.0", docker_version="20.10.24+dfsg1"), {}, "for engine 20.10.24"),
     ("kernel", bare(kernel="4.0.0"), {}, "4.0.0"),
     ("kernel", bare(kernel="10.0.1-rc1"), {}, "10.0.1-rc1"),
-    ("end-of-life", bare(), {}, "debian 12, until 2028-06-10"),
+    ("end-of-life", bare(), {}, "debian 12, until 2028-06-30"),
     ("end-of-life", bare(os_id="", os_version=""), {}, "a system without a name"),
     (
         "namespaces",
@@ -483,6 +522,11 @@ PASSES = [
     ),
     ("ipv6", with_fitness(has_ipv6=True), config(ipv6=True), "there"),
     ("conflicting-packages", fitted(), {}, "none"),
+    ("conflicting-packages", bare(packages={"docker-ce": "5:26.1.4"}), FILES, "none"),
+    ("conflicting-packages", bare(packages={"docker-ce": "5:26.1.4"}), SCRIPT, "none"),
+    ("conflicting-packages", bare(), FILES, "none"),
+    ("conflicting-packages", fitted(), NO_ENGINE, "none"),
+    ("conflicting-packages", fitted(), {"docker_engine": {"source": "present"}}, "none"),
     (
         "ports",
         fitted(
@@ -495,6 +539,21 @@ PASSES = [
         ),
         {},
         "free, or our own",
+    ),
+    *(
+        ("tcp-socket", bare(daemon_json=text), {}, "none")
+        for text in (
+            None,
+            "",
+            "{}",
+            "not JSON",
+            "[" * 60_000,
+            '["tcp://0.0.0.0"]',
+            '{"hosts": ["unix:///var/run/docker.sock", "fd://", ""]}',
+            '{"hosts": null}',
+            '{"hosts": "tcp://0.0.0.0:2375"}',
+            '{"hosts": [2375, {}, null]}',
+        )
     ),
     ("host-name", with_fitness(name_addresses=("2001:db8::1",)), {}, "app-1 is 2001:db8::1"),
     ("package-source", with_fitness(source=Source("http://p", None, True, True)), {}, "http://p"),
@@ -644,7 +703,7 @@ def test_problems_of_a_run_are_the_failures_that_nobody_accepted() -> None:
     found = fleet(
         member("app-1", observed=late),
         member("app-2", observed=late, host_check={"accept": ["clock-skew"]}),
-        member("app-3", observed=late, in_limit=False),
+        member("app-3", observed=late),
     )
     assert [str(problem) for problem in check(found)] == [
         f"{name}: host_check.clock-skew: the clock is 3600 s ahead; "
@@ -652,6 +711,20 @@ def test_problems_of_a_run_are_the_failures_that_nobody_accepted() -> None:
         for name in ("app-1", "app-3")
     ]
     assert warnings(found) == 1
+    assert check(found, ALWAYS) == []
+    assert warnings(found, ALWAYS) == 0
+
+
+def test_a_host_outside_the_limit_ends_no_run_and_warns_of_nothing() -> None:
+    unfit = bare(user_id=1000, clock_skew_s=3600.0, fitness=fit(name_addresses=()))
+    found = fleet(member("app-1"), member("app-2", observed=unfit, in_limit=False))
+    assert check(found) == []
+    assert warnings(found) == 0
+
+
+def test_root_is_needed_always() -> None:
+    found = fleet(member("app-1", observed=bare(user_id=1000, clock_skew_s=3600.0)))
+    assert [problem.key for problem in check(found, ALWAYS)] == ["host_check.root"]
 
 
 def test_what_a_host_says_stays_on_one_line_and_steers_nothing() -> None:
@@ -677,3 +750,21 @@ def test_the_end_of_a_release_goes_by_the_hosts_clock_put_right() -> None:
     assert of("end-of-life", wrong).found.startswith("centos 7 came to its end")
     early = fit(time_s=1_700_000_000.0)
     assert "came to its end" not in of("end-of-life", bare(**seven, fitness=early)).found
+
+
+@pytest.mark.parametrize(
+    "wanted_version, installed, engine",
+    [
+        ("5:26.1.5-1~debian.12~bookworm", "20.10.24+dfsg1", "26.1.5"),
+        (None, "20.10.24+dfsg1", "20.10.24"),
+        ("latest", "20.10.24+dfsg1", "20.10.24"),
+        ("latest", None, NEWEST),
+        (None, None, NEWEST),
+    ],
+)
+def test_the_engine_that_is_judged(
+    wanted_version: str | None, installed: str | None, engine: str
+) -> None:
+    spec = {"version": wanted_version} if wanted_version else {}
+    observed = bare(docker_version=installed)
+    assert subject(member("app-1", observed=observed, docker_engine=spec)).engine == engine

@@ -8,11 +8,10 @@ from roles.host_check.resolve import (
     is_packaged,
     kernel_version,
     newer_kernel,
-    plain,
+    of_release,
     resolve,
-    version,
 )
-from roles.host_check.versions import NEWEST
+from roles.host_check.versions import ENDS, NEWEST
 
 LIKE = ("rhel", "centos", "fedora")
 
@@ -24,12 +23,15 @@ HOSTS: list[tuple[str, tuple[str, str, str, tuple[str, ...], str, int | None], A
     ("a-name-of-2.6", ("2.6.78.44", "debian", "12", (), "x86_64", 2), "1.7.1"),
     ("3.8", ("3.8.0-19-generic", "ubuntu", "13.04", ("debian",), "x86_64", 1), "1.7.1"),
     ("3.10", ("3.10", "debian", "7", (), "x86_64", 1), "20.10.27"),
-    ("trusty", ("3.13.0-24-generic", "ubuntu", "14.04", ("debian",), "x86_64", 1), "20.10.27"),
+    ("trusty", ("3.13.0-24-generic", "ubuntu", "14.04", ("debian",), "x86_64", 1), "18.06.3"),
     ("el7.2", ("3.10.0-327.el7.x86_64", "centos", "7", LIKE, "x86_64", 1), "20.10.27"),
-    ("el7.3", ("3.10.0-514.el7.x86_64", "centos", "7", LIKE, "x86_64", 1), NEWEST),
-    ("a-rebuild-of-el7", ("3.10.0-1160.el7", "ol", "7.9", ("rhel",), "x86_64", 1), NEWEST),
+    ("el7.3", ("3.10.0-514.el7.x86_64", "centos", "7", LIKE, "x86_64", 1), "26.1.4"),
+    ("a-rebuild-of-el7", ("3.10.0-1160.el7", "ol", "7.9", ("rhel",), "x86_64", 1), "26.1.4"),
     ("el7s-kernel-elsewhere", ("3.10.0-1160", "debian", "8", (), "x86_64", 1), "20.10.27"),
     ("4.0", ("4.0.0", "debian", "8", (), "x86_64", 1), NEWEST),
+    ("buster", ("4.19.0-27-amd64", "debian", "10", (), "x86_64", 1), "26.1.4"),
+    ("stream-8", ("4.18.0-553.el8", "centos", "8", LIKE, "x86_64", 1), "26.1.3"),
+    ("rocky-8", ("4.18.0-553.el8", "rocky", "8.10", LIKE, "x86_64", 1), NEWEST),
     ("bookworm", ("6.1.0-40-amd64", "debian", "12", (), "x86_64", 2), NEWEST),
     ("arm64", ("6.1.0-40-arm64", "rocky", "9.4", LIKE, "aarch64", 2), NEWEST),
     ("i686", ("6.1.0-40-686", "debian", "12", (), "i686", 2), None),
@@ -60,6 +62,10 @@ def test_the_newest_engine_of_a_host(host: tuple[Any, ...], newest: str | None) 
         ("centos", "6.10", LIKE, "1.7.1"),
         ("centos", "7", LIKE, "26.1.4"),
         ("ol", "7.9", ("rhel",), "26.1.4"),
+        ("centos", "8", LIKE, "26.1.3"),
+        ("centos", "9", LIKE, None),
+        ("rocky", "8.10", LIKE, None),
+        ("almalinux", "8.10", LIKE, None),
         ("debian", "9", (), "19.03.15"),
         ("debian", "10", (), "26.1.4"),
         ("ubuntu", "18.04", ("debian",), "24.0.2"),
@@ -75,6 +81,37 @@ def test_the_last_engine_packaged_for_a_release(
     assert found.packaged == packaged
     assert is_packaged("1.7.1", found)
     assert is_packaged("99.0", found) is (packaged is None)
+
+
+def test_what_was_packaged_for_a_release_is_a_rule_too() -> None:
+    found = resolve("4.19.0-27-amd64", "debian", "10", (), "x86_64", 1)
+    assert found.rule
+    assert found.rule.startswith("the last engine packaged for debian 10 is 26.1.4 (as documented")
+    assert found.remedy == "upgrade the distribution"
+
+
+@pytest.mark.parametrize(
+    "os_id, release, like, end",
+    [
+        ("centos", "7", LIKE, "2024-06-30"),
+        ("centos", "8", LIKE, "2024-05-31"),
+        ("centos", "9", LIKE, "2027-05-31"),
+        ("centos", "10", LIKE, None),
+        ("rhel", "9.4", ("fedora",), "2032-05-31"),
+        ("rhel", "10.1", ("fedora",), "2035-05-31"),
+        ("rocky", "8.10", LIKE, "2029-05-31"),
+        ("almalinux", "9.6", LIKE, "2032-05-31"),
+        ("debian", "13", (), "2030-06-30"),
+        ("fedora", "43", (), "2026-12-09"),
+        ("amzn", "2", ("centos", "rhel", "fedora"), "2026-06-30"),
+        ("amzn", "2023", ("fedora",), "2029-06-30"),
+    ],
+)
+def test_the_end_of_a_release(
+    os_id: str, release: str, like: tuple[str, ...], end: str | None
+) -> None:
+    row = of_release(ENDS, os_id, like, release)
+    assert (row and row.end) == end
 
 
 @pytest.mark.parametrize("cgroup_version, oldest", [(1, None), (2, "20.10"), (None, None)])
@@ -103,24 +140,6 @@ def test_how_to_get_a_newer_kernel(
     os_id: str, like: tuple[str, ...], release: str, architecture: str, command: str
 ) -> None:
     assert command in newer_kernel(os_id, like, release, architecture)
-
-
-@pytest.mark.parametrize(
-    "text, shown, numbers",
-    [
-        ("26.1.5", "26.1.5", (26, 1, 5)),
-        ("5:26.1.5-1~debian.12~bookworm", "26.1.5", (26, 1, 5)),
-        ("20.10.24+dfsg1-1+deb12u1+b6", "20.10.24", (20, 10, 24)),
-        ("3:20.10.7-3.el8", "20.10.7", (20, 10, 7)),
-        ("17.03.2~ce-0~ubuntu-xenial", "17.03.2", (17, 3, 2)),
-        ("1.7.1-1.el6", "1.7.1", (1, 7, 1)),
-        ("29", "29", (29,)),
-        ("latest", "", ()),
-        ("", "", ()),
-    ],
-)
-def test_a_version(text: str, shown: str, numbers: tuple[int, ...]) -> None:
-    assert (plain(text), version(text)) == (shown, numbers)
 
 
 @pytest.mark.parametrize(

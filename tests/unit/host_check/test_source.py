@@ -21,7 +21,7 @@ SHA = "0" * 64
         ),
         (
             {"source": "script", "script": {"url": "https://get.example/x.sh", "sha256": SHA}},
-            "https://get.example:443",
+            None,
         ),
         ({"source": "script", "script": {"path": "x.sh", "sha256": SHA}}, None),
         ({"source": "files", "files": [{"path": "a.deb", "sha256": SHA}]}, None),
@@ -33,7 +33,7 @@ SHA = "0" * 64
                     {"url": "http://files.example/b.deb", "sha256": SHA},
                 ],
             },
-            "http://files.example:80",
+            None,
         ),
         ({"source": "present"}, None),
     ],

@@ -70,8 +70,8 @@ def test_fit_hosts(stack: ExitStack, capsys: pytest.CaptureFixture[str]) -> None
     hosts(stack)
     assert code() == 0
     assert capsys.readouterr().out.splitlines() == [
-        "app-1: fit, 33 checks",
-        "app-2: fit, 33 checks",
+        "app-1: fit, 34 checks",
+        "app-2: fit, 34 checks",
         "2 hosts: 0 unfit, 0 fit with warnings, 2 fit",
     ]
 

@@ -260,20 +260,63 @@ SOURCES = [
     ("a.list", "deb-src http://no/ a\ndeb   http://127.0.0.1:1/debian bookworm main"),
     ("a.sources", "Types: deb\nURIs: http://127.0.0.1:1/debian\nSuites: trixie"),
     ("a.repo", "[base]\nname=base\nbaseurl = http://127.0.0.1:1/$releasever/os"),
+    (
+        "a.repo",
+        "[a]\nbaseurl=http://no/\nenabled = 0\n[b]\nenabled=False\nmetalink=http://no/\n"
+        "[c]\nmirrorlist=http://127.0.0.1:1?release=$releasever\nenabled=1\nbaseurl=http://no/",
+    ),
+    (
+        "a.repo",
+        "[a]\nbaseurl=http://$mirror/a\n[b]\nbaseurl=http:///b\n"
+        "[c]\nbaseurl=http://eu.$mirror:80/c\n[d]\nbaseurl=http://127.0.0.1:1",
+    ),
 ]
 
 
-@pytest.mark.parametrize("name, text", SOURCES, ids=["options", "plain", "deb822", "yum"])
+@pytest.mark.parametrize(
+    "name, text", SOURCES, ids=["options", "plain", "deb822", "yum", "yum-off", "yum-variables"]
+)
 def test_the_package_managers_own_source(
     bin_folder: File, tmp_path: File, name: str, text: str
 ) -> None:
-    (tmp_path / name).write_text(f"{text}\n")
-    folder = "/etc/yum.repos.d" if name.endswith("repo") else "/etc/apt/sources.list.d"
+    found = own(bin_folder, configured(bin_folder, tmp_path, name, text))
+    assert found
+    assert found.place == "http://127.0.0.1:1"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[a]\nbaseurl=http://$mirror/a",
+        "[a]\nbaseurl=https://$region.example/a",
+        "[a]\nbaseurl=http:///a",
+        "[a]\nbaseurl=http://127.0.0.1:1/a\nenabled=0",
+    ],
+    ids=["a-variable", "half-a-variable", "no-host", "off"],
+)
+def test_a_source_that_the_host_does_not_name_is_not_tried(
+    bin_folder: File, tmp_path: File, text: str
+) -> None:
+    assert own(bin_folder, configured(bin_folder, tmp_path, "a.repo", text)) is None
+
+
+def configured(bin_folder: File, folder: File, name: str, text: str) -> str:
+    """The probe on a host whose package manager has this file of sources alone."""
+    (folder / name).write_text(f"{text}\n")
+    place = "/etc/yum.repos.d" if name.endswith("repo") else "/etc/apt/sources.list.d"
     script = SCRIPT.decode()
     for path in ("/etc/apt/sources.list.d", "/etc/apt/sources.list", "/etc/yum.repos.d"):
-        script = script.replace(path, str(tmp_path) if path == folder else "/no/such")
+        script = script.replace(path, str(folder) if path == place else "/no/such")
     program(bin_folder, "apt-config", "exit 0")
-    assert own(bin_folder, script).place == "http://127.0.0.1:1"
+    return script
+
+
+def test_a_name_server_that_is_silent_holds_nothing_up(bin_folder: File) -> None:
+    docker(bin_folder, "exit 1")
+    program(bin_folder, "getent", '[ "$1" != ahostsv4 ] || exec sleep 60')
+    begun = time.monotonic()
+    assert probe(bin_folder, Look(names=("zk-1",))).resolved == {}
+    assert time.monotonic() - begun < 15
 
 
 def test_the_package_managers_own_proxy_and_not_its_password(bin_folder: File) -> None:
@@ -281,10 +324,11 @@ def test_the_package_managers_own_proxy_and_not_its_password(bin_folder: File) -
         bin_folder, "apt-config", "echo 'Acquire::http::Proxy \"http://u:secret@127.0.0.1:2\";'"
     )
     found = own(bin_folder, SCRIPT.decode(), source="http://packages.invalid")
+    assert found
     assert (found.proxy, found.resolves, found.connects) == ("127.0.0.1:2", True, False)
 
 
-def own(folder: File, script: str, source: str = "distro") -> Source:
+def own(folder: File, script: str, source: str = "distro") -> Source | None:
     done = subprocess.run(
         ["sh", "-s", "--", "1", "source", source],
         input=script.encode(),
@@ -294,9 +338,7 @@ def own(folder: File, script: str, source: str = "distro") -> Source:
         timeout=20,
     )
     assert b"secret" not in done.stdout
-    found = parse(done.stdout).fitness.source
-    assert found
-    return found
+    return parse(done.stdout).fitness.source
 
 
 DPKG = r"""

@@ -15,6 +15,7 @@ from pyinfra.api import DeployError, State
 from pyinfra.context import ctx_state
 
 from roles.docker_engine import plan as docker_engine
+from roles.docker_engine import service
 from roles.host_check import plan as host_check
 from roles.observed import Address, Observed, Route, Service, forget
 from roles.run import options
@@ -25,11 +26,13 @@ from roles.run.options import Options
 from roles.run.problems import Problem
 from roles.run.survey import SYSTEM, look, survey
 from roles.run.wanted import Wanted
+from roles.sdk import plan as sdk
 from tests.unit.build import (
     address_of,
     as_read,
     bare,
     data,
+    disk,
     fit,
     fitted,
     fleet,
@@ -200,7 +203,33 @@ def test_what_roles_find_is_told_beside_what_makes_a_host_unfit(stack: ExitStack
             return [Problem(member.name, "role", "found") for member in found]
 
     hosts(stack, "app-1", observed={"app-1": bare(init="openrc")})
-    assert [line.split(": ")[1] for line in refusal((Eager(),))] == ["host_check.init", "role"]
+    roles = (sdk, Eager())
+    assert [line.split(": ")[1] for line in refusal(roles)] == ["host_check.init", "role"]
+
+
+def test_only_what_installs_or_deploys_needs_a_fit_host(
+    stack: ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("roles.run.report.logger.warning", lambda text: pytest.fail(text))
+    full = fit("198.18.0.11", disks={"/var/lib/docker": disk(free_gib=0)}, name_addresses=())
+    unfit = fitted("198.18.0.11", fitness=full)
+    hosts(stack, *NAMES, everywhere={"action": "stop"}, observed={"app-1": unfit})
+    assert [line.split(": ")[1] for line in refusal((sdk,))] == ["host_check.disk-data-root"]
+    survey((service,))
+
+
+def test_whatever_a_deploy_does_it_needs_root(stack: ExitStack) -> None:
+    common = fitted("198.18.0.11", user_id=1000)
+    hosts(stack, *NAMES, everywhere={"action": "stop"}, observed={"app-1": common})
+    assert [line.split(": ")[1] for line in refusal((service,))] == ["host_check.root"]
+
+
+def test_a_host_outside_the_limit_may_be_unfit(stack: ExitStack) -> None:
+    late = fitted("198.18.0.12", clock_skew_s=3600.0)
+    state = hosts(stack, *NAMES, observed={"app-2": late})
+    state.limit_hosts = [state.inventory.get_host("app-1")]
+    survey()
+    assert not current_fleet(state)["app-2"].in_limit
 
 
 def test_conflicts_and_the_roles_own_problems_are_told_together(stack: ExitStack) -> None:
@@ -295,7 +324,7 @@ def test_an_engines_change_is_rehearsed_where_a_host_has_no_other_problem(
         ["app-1", "host_check.kernel"],
         ["app-2", "docker_engine.version"],
     ]
-    assert refusal((Quiet(),)) == [problem for problem in refusal() if "app-1" in problem]
+    assert refusal((sdk,)) == [problem for problem in refusal() if "app-1" in problem]
     assert asked == [{"app-1"}, {"app-1"}]
 
 
