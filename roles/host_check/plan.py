@@ -48,7 +48,7 @@ CHECKS: Mapping[str, Check] = {
 }
 
 ALWAYS = ("root",)
-"""What even a deploy needs that installs nothing."""
+"""What is needed of hosts that are only read, too: without root the probe sees less."""
 
 
 def findings(host: Subject, names: Iterable[str] = CHECKS) -> list[Finding]:
@@ -61,23 +61,22 @@ def subject(member: Member) -> Subject:
 
 
 def check(fleet: Fleet, names: Iterable[str] = CHECKS) -> list[Problem]:
-    """The failures that nobody has accepted, of hosts that the run may change."""
+    """The failures that nobody has accepted; of hosts outside the limit `ALWAYS` alone."""
     return [
         Problem(found.host, f"host_check.{found.check}", f"{found.found}; {found.mend}")
-        for found in _in_limit(fleet, names)
+        for found in _judged(fleet, names)
         if found.verdict == "fail"
     ]
 
 
 def warnings(fleet: Fleet, names: Iterable[str] = CHECKS) -> int:
     """How many warnings there are of those hosts."""
-    return sum(found.verdict == "warn" for found in _in_limit(fleet, names))
+    return sum(found.verdict == "warn" for found in _judged(fleet, names))
 
 
-def _in_limit(fleet: Fleet, names: Iterable[str]) -> Iterator[Finding]:
+def _judged(fleet: Fleet, names: Iterable[str]) -> Iterator[Finding]:
     for member in fleet:
-        if member.in_limit:
-            yield from findings(subject(member), names)
+        yield from findings(subject(member), names if member.in_limit else ALWAYS)
 
 
 def _finding(host: Subject, name: str) -> Finding:

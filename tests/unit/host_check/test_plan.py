@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -716,15 +717,17 @@ def test_problems_of_a_run_are_the_failures_that_nobody_accepted() -> None:
 
 
 def test_a_host_outside_the_limit_ends_no_run_and_warns_of_nothing() -> None:
-    unfit = bare(user_id=1000, clock_skew_s=3600.0, fitness=fit(name_addresses=()))
+    unfit = bare(clock_skew_s=3600.0, fitness=fit(name_addresses=()))
     found = fleet(member("app-1"), member("app-2", observed=unfit, in_limit=False))
     assert check(found) == []
     assert warnings(found) == 0
 
 
-def test_root_is_needed_always() -> None:
-    found = fleet(member("app-1", observed=bare(user_id=1000, clock_skew_s=3600.0)))
-    assert [problem.key for problem in check(found, ALWAYS)] == ["host_check.root"]
+@pytest.mark.parametrize("in_limit, names", [(True, ALWAYS), (False, CHECKS)])
+def test_root_is_needed_always(in_limit: bool, names: Iterable[str]) -> None:
+    poor = bare(user_id=1000, clock_skew_s=3600.0)
+    found = fleet(member("app-1", observed=poor, in_limit=in_limit))
+    assert [problem.key for problem in check(found, names)] == ["host_check.root"]
 
 
 def test_what_a_host_says_stays_on_one_line_and_steers_nothing() -> None:
