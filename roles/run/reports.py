@@ -45,6 +45,7 @@ def told_once() -> Iterator[State | None]:
 def run_reports(state: State, deploys: tuple[str, ...]) -> None:
     """Have the reports among `deploys` run where pyinfra itself would end: no host is left."""
     fail: Callable[..., None] = state.fail_hosts
+    go_on = state.set_stage
 
     def fail_hosts(hosts: Any, activated_count: int | None = None) -> None:
         try:
@@ -56,4 +57,10 @@ def run_reports(state: State, deploys: tuple[str, ...]) -> None:
                         util.exec_file(deploy)
             raise
 
+    def set_stage(stage: StateStage) -> None:
+        if stage > StateStage.Connect:
+            state.fail_hosts = fail  # type: ignore[method-assign]
+        go_on(stage)
+
     state.fail_hosts = fail_hosts  # type: ignore[method-assign]
+    state.set_stage = set_stage  # type: ignore[method-assign]

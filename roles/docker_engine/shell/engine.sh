@@ -179,11 +179,10 @@ start_ours() {
     start_containers || exit 1
 }
 
-# run_script SECONDS FILE VERSION: somebody else's way to install an engine.
+# run_script FILE VERSION: somebody else's way to install an engine.
 run_script() {
-    await_lock "$1"
     [ ! -f proxy.env ] || . ./proxy.env
-    VERSION=$3 sh "./$2" >>"$log" 2>&1 </dev/null 9>&- || fail_with_log 'docker_engine.script: it failed:'
+    VERSION=$2 sh "./$1" >>"$log" 2>&1 </dev/null 9>&- || fail_with_log 'docker_engine.script: it failed:'
     keep
 }
 
