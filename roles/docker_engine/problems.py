@@ -9,6 +9,7 @@ from roles.docker_engine import daemon_json
 from roles.docker_engine.daemon_json import NotJson
 from roles.docker_engine.need import named_files, target
 from roles.docker_engine.packages import (
+    ALL,
     COMPANIONS,
     DISTRO,
     FAMILY,
@@ -117,7 +118,7 @@ def _engine_problems(host: str, observed: Observed) -> Iterator[Problem]:
             "`docker version` did not answer within 10 s; look at `journalctl -u docker` there, "
             "restart the service, and run again",
         )
-    elif observed.docker_error and observed.docker_service.active and not observed.unfinished:
+    elif observed.docker_error and observed.docker_service.active and not observed.unfinished & ALL:
         yield Problem(
             host,
             ROLE,

@@ -94,6 +94,8 @@ def _from_dnf(pins: Mapping[str, str], lines: list[str]) -> Transaction:
     found: dict[str, dict[str, str]] = {kind: {} for kind in set(DNF_SECTIONS.values())}
     for kind, words in _dnf_rows(lines):
         found[kind][words[0]] = words[2]
+    for name in {**found["installs"], **found["upgrades"], **found["downgrades"]}:
+        found["removals"].pop(name, None)  # dnf 5 says of an upgrade, too, what it replaces
     return _transaction(pins, found)
 
 
@@ -103,8 +105,10 @@ def _dnf_rows(lines: list[str]) -> Iterator[tuple[str, list[str]]]:
         if not line.startswith(" "):
             kind, begun = DNF_SECTIONS.get(line.strip(), ""), []
         elif kind and line.split()[:1] == ["replacing"]:
-            _, name, version = line.split()[:3]  # it goes, since what comes takes its place
-            yield "removals", [name.rpartition(".")[0], "", version]
+            words = line.split()[1:]  # it goes, since what comes takes its place
+            if len(words) == 2:  # dnf 4: NAME.ARCH VERSION
+                words = [words[0].rpartition(".")[0], "", words[1]]
+            yield "removals", words
         elif kind:
             words = begun + line.split()
             begun = words if len(words) == 1 else []

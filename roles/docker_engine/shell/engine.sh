@@ -86,7 +86,9 @@ remember() {
     fail "$1 can't be saved before it is changed"
 }
 put_back() {
-    [ ! -s "$let_go" ] || hold $(cat "$let_go")
+    # In a shell of its own: where it fails, all else is put back nevertheless.
+    # shellcheck disable=SC2046
+    [ ! -s "$let_go" ] || (hold $(cat "$let_go"))
     for path in "$undo"/*.path; do
         [ -e "$path" ] || continue
         old=${path%.path}.old
@@ -189,7 +191,7 @@ run_script() {
 # The flags that the engine runs with: a key may not be said there and in its file.
 running_flags() {
     [ ! -s /var/run/docker.pid ] || tr '\0' '\n' <"/proc/$(cat /var/run/docker.pid)/cmdline" |
-        sed -n '2,$p' | grep -v -e '--config-file'
+        sed -e 1d -e '/^--config-file$/{N;d;}' -e '/^--config-file=/d'
 }
 # check_config FILE: before 23.0 the engine can't check a file. But it reads the file before it looks
 # at the log level, and ends at one that it does not know.

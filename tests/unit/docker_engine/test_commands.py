@@ -22,6 +22,7 @@ from roles.docker_engine.commands import (
     treatment,
 )
 from roles.docker_engine.materials import Materials
+from roles.docker_engine.packages import ALL
 from roles.docker_engine.plan import changes
 from roles.docker_engine.transaction import Transaction
 from roles.observed import Observed, Path, Service
@@ -31,6 +32,7 @@ from tests.unit.docker_engine.build import (
     DEB_VERSION,
     KEY,
     ROCKY,
+    SUM,
     VENDOR,
     files,
     one,
@@ -73,10 +75,11 @@ def test_a_fresh_host() -> None:
     steps, cargo = treated(one(bare(), rehearsed=coming))
     assert steps == [
         "only_one 300",
-        "await_lock 300",
-        f"install_packages 300 docker.io={OWN}",
+        f"prepare_packages 300 docker.io={OWN}",
+        f"install_packages docker.io={OWN}",
         f"hold {ALL_OF_DEBIAN}",
         "service_up 60",
+        "start_ours dockyard.part",
         "keep",
     ]
     assert cargo == {"apt.conf": managed.apt_conf(None, scratch=False)}
@@ -88,9 +91,10 @@ def test_a_fresh_host_of_debian_13_with_its_own_limits() -> None:
     found = one(bare(os_version="13"), engine, rehearsed=Transaction(pins=pins))
     assert treated(found)[0] == [
         "only_one 10",
-        "await_lock 10",
-        "install_packages 10 docker.io=26.1.5 docker-cli=26.1.5",
+        "prepare_packages 10 docker.io=26.1.5 docker-cli=26.1.5",
+        "install_packages docker.io=26.1.5 docker-cli=26.1.5",
         "service_up 20",
+        "start_ours dockyard.part",
         "keep",
     ]
 
@@ -102,13 +106,14 @@ def test_another_version_of_the_vendors_under_containers() -> None:
         rehearsed=Transaction(pins=PINS, upgrades=PINS),
     )
     steps, cargo = treated(found, Materials(key=b"key"), {"engine": 30, "proxy": 10})
+    words = f"docker-ce={DEB_VERSION} docker-ce-cli={DEB_VERSION} containerd.io"
     assert steps == [
         "only_one 300",
-        "await_lock 300",
-        "stop_containers 30 engine 10 proxy",
         f"put key.asc /etc/apt/keyrings/docker-{KEY}.asc 644",
         "put docker.list /etc/apt/sources.list.d/docker.list 644",
-        f"install_packages 300 docker-ce={DEB_VERSION} docker-ce-cli={DEB_VERSION} containerd.io",
+        f"prepare_packages 300 {words}",
+        "stop_containers 30 engine 10 proxy",
+        f"install_packages {words}",
         "hold docker-ce docker-ce-cli containerd.io docker-ce-rootless-extras"
         " docker-buildx-plugin docker-compose-plugin",
         "service_up 60",
@@ -135,14 +140,18 @@ def test_what_is_placed_already_is_not_placed_again() -> None:
 
 def test_from_the_distributions_engine_to_the_vendors() -> None:
     observed = fitted(paths=THE_KEY)
-    found = one(observed, BY_VENDOR, rehearsed=Transaction(pins=PINS))
+    coming = Transaction(pins=PINS, installs={**PINS, "containerd.io": "1.6.33-1"})
+    words = (
+        f"docker-ce={DEB_VERSION} docker-ce-cli={DEB_VERSION} containerd.io=1.6.33-1 "
+        "docker.io- containerd- runc-"
+    )
+    found = one(observed, BY_VENDOR, rehearsed=coming)
     assert treated(found, Materials(key=b"key"))[0] == [
         "only_one 300",
-        "await_lock 300",
         "put docker.list /etc/apt/sources.list.d/docker.list 644",
+        f"prepare_packages 300 {words}",
         "unhold docker.io containerd runc",
-        f"install_packages 300 docker-ce={DEB_VERSION} docker-ce-cli={DEB_VERSION} containerd.io "
-        "docker.io- containerd- runc-",
+        f"install_packages {words}",
         f"hold {ALL_OF_VENDOR}",
         "service_up 60",
         "keep",
@@ -157,7 +166,7 @@ def test_what_stays_of_another_engine_is_neither_released_nor_removed() -> None:
     found = one(observed, {}, rehearsed=Transaction(pins={"docker.io": "26.1.5"}))
     steps, _ = treated(found)
     assert "unhold docker-ce" in steps
-    assert "install_packages 300 docker.io=26.1.5 docker-ce- containerd.io-" in steps
+    assert "install_packages docker.io=26.1.5 docker-ce- containerd.io-" in steps
 
 
 def test_package_files(tmp_path: File) -> None:
@@ -165,12 +174,13 @@ def test_package_files(tmp_path: File) -> None:
     engine = {"source": "files", "files": files(*names)}
     brought = Materials(packages=packages_in(tmp_path, *names))
     steps, cargo = treated(one(fitted(), engine), brought)
+    words = f"./{names[0]} ./{names[1]} docker.io- containerd- runc-"
     assert steps == [
         "only_one 300",
-        "await_lock 300",
+        "without_sources",
+        f"prepare_packages 300 {words}",
         "unhold docker.io containerd runc",
-        "install_files 300 ./docker-ce_26.1.5-1_amd64.deb ./containerd.io_1.6.33-1_amd64.deb "
-        "docker.io- containerd- runc-",
+        f"install_packages {words}",
         f"hold {ALL_OF_VENDOR}",
         "service_up 60",
         "keep",
@@ -189,25 +199,48 @@ def test_a_script(tmp_path: File, version: str | None, word: str) -> None:
     assert steps == [
         "only_one 300",
         "await_lock 300",
-        f"run_script 300 install.sh {word}",
+        f"run_script install.sh {word}",
         f"hold {ALL_OF_VENDOR}",
         "service_up 60",
+        "start_ours dockyard.part",
         "keep",
     ]
     assert cargo["install.sh"] == tmp_path / "install.sh"
 
 
-def test_rpm_packages() -> None:
-    pins = {"docker-ce": RPM_VERSION, "docker-ce-cli": "1:26.1.5-1.el9"}
-    observed = fitted(**ROCKY, packages={"moby-engine": "24.0.5", "runc": "1"}, held=frozenset())
-    found = one(observed, BY_VENDOR, rehearsed=Transaction(pins=pins))
-    steps, cargo = treated(found, Materials(key=b"key"))
+def test_a_script_may_move_what_is_held(tmp_path: File) -> None:
+    found = one(vendors(OLD, held=frozenset({"docker-ce", "runc"})), {**BY_SCRIPT, "version": "27"})
+    steps, _ = treated(found, Materials(script=tmp_path / "install.sh"), {"engine": 30})
     assert steps == [
         "only_one 300",
         "await_lock 300",
+        "stop_containers 30 engine",
+        "unhold docker-ce",
+        "run_script install.sh 27",
+        f"hold {ALL_OF_VENDOR}",
+        "service_up 60",
+        "keep",
+    ]
+
+
+@pytest.mark.parametrize(
+    "removals, leave",
+    [({}, ""), ({"moby-engine": "24.0.5"}, " --allowerasing")],
+    ids=["nothing-goes", "another-goes"],
+)
+def test_rpm_packages(removals: dict[str, str], leave: str) -> None:
+    pins = {"docker-ce": RPM_VERSION, "docker-ce-cli": "1:26.1.5-1.el9"}
+    coming = Transaction(pins=pins, removals=removals)
+    observed = fitted(**ROCKY, packages={"moby-engine": "24.0.5", "runc": "1"}, held=frozenset())
+    words = f"docker-ce-{RPM_VERSION} docker-ce-cli-1:26.1.5-1.el9 containerd.io{leave}"
+    found = one(observed, BY_VENDOR, rehearsed=coming)
+    steps, cargo = treated(found, Materials(key=b"key"))
+    assert steps == [
+        "only_one 300",
         f"put key.asc /etc/pki/rpm-gpg/docker-{KEY}.asc 644",
         "put docker-ce.repo /etc/yum.repos.d/docker-ce.repo 644",
-        f"install_packages 300 docker-ce-{RPM_VERSION} docker-ce-cli-1:26.1.5-1.el9 containerd.io",
+        f"prepare_packages 300 {words}",
+        f"install_packages {words}",
         f"hold {ALL_OF_VENDOR}",
         "service_up 60",
         "keep",
@@ -253,9 +286,10 @@ def test_a_new_engine_is_configured_before_it_is_proven() -> None:
     )
     steps, cargo = treated(found)
     assert steps[2:] == [
-        f"install_packages 300 docker.io={OWN}",
+        f"install_packages docker.io={OWN}",
         "configure daemon.json restart 60",
         "service_up 60",
+        "start_ours dockyard.part",
         "keep",
     ]
     assert cargo["daemon.json"] == b'{\n    "debug": true\n}\n'
@@ -269,7 +303,10 @@ PUT_PROXY = "put proxy.conf /etc/systemd/system/docker.service.d/dockyard-proxy.
     "service, steps",
     [
         (Service(True, True), [PUT_PROXY, "reread_units", "service_again 60", "service_up 60"]),
-        (Service(True, False), [PUT_PROXY, "reread_units", "service_up 60"]),
+        (
+            Service(True, False),
+            [PUT_PROXY, "reread_units", "service_up 60", "start_ours dockyard.part"],
+        ),
     ],
     ids=["runs", "stopped"],
 )
@@ -278,6 +315,56 @@ def test_a_proxy(service: Service, steps: list[str]) -> None:
     assert found == ["only_one 300", *steps, "keep"]
     assert set(cargo) == {"apt.conf", "proxy.conf"}
     assert b'Acquire::http::Proxy "http://proxy.example:3128";' in bytes(cargo["apt.conf"])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "service, again",
+    [
+        (Service(True, True), ["service_again 60", "service_up 60"]),
+        (Service(True, False), ["service_up 60", "start_ours dockyard.part"]),
+    ],
+    ids=["runs", "stopped"],
+)
+def test_a_proxy_that_is_not_wanted_any_more(service: Service, again: list[str]) -> None:
+    observed = fitted(docker_service=service, sums={managed.PROXY_UNIT: SUM})
+    assert treated(one(observed))[0] == [
+        "only_one 300",
+        f"take_away {managed.PROXY_UNIT}",
+        "reread_units",
+        *again,
+        "keep",
+    ]
+
+
+def test_another_repository_restarts_nothing_where_there_is_a_proxy() -> None:
+    spec = one(fitted(), {"proxy": PROXY}).wanted.docker_engine
+    assert spec.proxy
+    unit = sha256(managed.proxy_unit(spec.proxy).content).hexdigest()
+    sums = {managed.PROXY_UNIT: unit, managed.REPOSITORIES["deb"]: SUM}
+    found = one(vendors(paths=THE_KEY, sums=sums), {**BY_VENDOR, "proxy": PROXY})
+    assert [change.interrupts for change in changes(found)] == [False]
+    steps, cargo = treated(found, Materials(key=b"key"))
+    assert steps == [
+        "only_one 300",
+        "put docker.list /etc/apt/sources.list.d/docker.list 644",
+        "service_up 60",
+        "keep",
+    ]
+    assert set(cargo) == {"apt.conf", "docker.list"}
+
+
+def test_a_key_that_is_gone_is_placed_again() -> None:
+    spec = one(vendors(), BY_VENDOR).wanted.docker_engine
+    source = managed.repository(spec, vendors())
+    observed = vendors(sums={source.path: sha256(source.content).hexdigest()})
+    steps, cargo = treated(one(observed, BY_VENDOR), Materials(key=b"key"))
+    assert steps == [
+        "only_one 300",
+        f"put key.asc /etc/apt/keyrings/docker-{KEY}.asc 644",
+        "service_up 60",
+        "keep",
+    ]
+    assert cargo["key.asc"] == b"key"
 
 
 def test_a_script_is_told_of_the_proxy(tmp_path: File) -> None:
@@ -290,6 +377,7 @@ def test_a_service_alone() -> None:
     assert treated(one(fitted(docker_service=Service())))[0] == [
         "only_one 300",
         "service_up 60",
+        "start_ours dockyard.part",
         "keep",
     ]
 
@@ -322,8 +410,31 @@ def test_a_service_alone() -> None:
             Materials(),
             ["check_config daemon.json"],
         ),
+        (one(vendors(), BY_VENDOR), Materials(key=b"key"), ["look_into_sources docker.list"]),
+        (
+            one(vendors(), {**BY_VENDOR, "config": {"debug": True}}),
+            Materials(key=b"key"),
+            ["look_into_sources docker.list", "check_config daemon.json"],
+        ),
+        (
+            one(
+                vendors(docker_service=Service(True, False)),
+                {**BY_VENDOR, "config": {"debug": True}},
+            ),
+            Materials(key=b"key"),
+            ["look_into_sources docker.list"],
+        ),
     ],
-    ids=["distro", "distro-13", "vendor", "rpm", "config"],
+    ids=[
+        "distro",
+        "distro-13",
+        "vendor",
+        "rpm",
+        "config",
+        "source",
+        "source-and-config",
+        "source-and-config-of-a-stopped-engine",
+    ],
 )
 def test_a_rehearsal(found: Member, brought: Materials, steps: list[str]) -> None:
     said, cargo = rehearsal(found, brought)
@@ -352,14 +463,20 @@ def test_a_rehearsal_changes_nothing(tmp_path: File) -> None:
 
 def test_the_script_has_the_hosts_package_manager() -> None:
     steps = [["hold", "a b", "$(touch made)", "'"]]
+    names = " ".join(sorted(ALL))
     deb = script(one(bare(), {"start_timeout_s": 20}), steps).decode()
     assert "apt_get()" in deb
     assert "dnf_run()" not in deb
-    assert deb.endswith("\nstart_timeout_s=20\nhold 'a b' '$(touch made)' ''\"'\"''\n")
+    assert deb.startswith(
+        f"start_timeout_s=20\nservice_timeout_s=50\nengine_names='{names}'\n# Fun"
+    )
+    assert deb.endswith("\nhold 'a b' '$(touch made)' ''\"'\"''\n")
     rpm = script(one(bare(**ROCKY)), steps).decode()
     assert "dnf_run()" in rpm
     assert "apt_get()" not in rpm
-    for text in (deb, rpm, script(one(bare(os_id="alpine")), steps).decode()):
+    alone = script(one(bare()), [["service_up", "60"], ["keep"]]).decode()
+    assert "apt_get()" not in alone
+    for text in (deb, rpm, alone, script(one(bare(os_id="alpine")), steps).decode()):
         assert subprocess.run(["sh", "-n"], input=text, text=True, check=False).returncode == 0
 
 

@@ -10,8 +10,9 @@ from pysequoia import Tsk
 from roles.docker_engine import materials as module
 from roles.docker_engine.materials import Materials, materials
 from roles.docker_engine.openpgp import pinned
+from roles.run.problems import Problem
 from tests.unit.build import bare
-from tests.unit.docker_engine.build import one
+from tests.unit.docker_engine.build import files, one, vendors
 
 OURS = Tsk.generate("Packages <packages@vendor.example>").extract_certificate()
 FINGERPRINT = OURS.fingerprint.upper()
@@ -82,10 +83,34 @@ def test_files(tmp_path: File) -> None:
     )
 
 
+def test_nothing_is_brought_where_neither_packages_nor_their_source_change() -> None:
+    names = ("docker-ce_26.1.5-1~debian.12~bookworm_amd64.deb", "containerd.io_1.6.33-1_amd64.deb")
+    by_files = {"source": "files", "files": files(*names, folder="/none")}
+    by_script = {"source": "script", "script": files("install.sh", folder="/none")[0]}
+    for engine in (by_files, by_script):
+        assert isinstance(materials(one(bare(), engine)), Problem)
+        assert materials(one(vendors(), {**engine, "config": {"a": 1}})) == Materials()
+
+
+def test_the_vendors_key_for_a_source_that_differs(key: File) -> None:
+    vendor = {"key": str(key), "fingerprint": FINGERPRINT}
+    found = one(vendors(), {"source": "vendor", "vendor": vendor})
+    assert materials(found) == Materials(key=pinned(key.read_bytes(), FINGERPRINT))
+
+
+def test_what_cannot_be_brought_is_found_out_once(tmp_path: File) -> None:
+    given = file_of(tmp_path, "install.sh")
+    (tmp_path / "install.sh").rename(tmp_path / "elsewhere")
+    first = brought(source="script", script=given)
+    (tmp_path / "elsewhere").rename(tmp_path / "install.sh")
+    assert brought(source="script", script=given) == first != Materials()
+
+
 def test_a_script(tmp_path: File) -> None:
     given = file_of(tmp_path, "install.sh")
     assert brought(source="script", script=given) == Materials(script=tmp_path / "install.sh")
     (tmp_path / "install.sh").unlink()
+    module._outcome.cache_clear()
     assert brought(source="script", script=given) == (
         f"app-1: docker_engine.script: '{tmp_path}/install.sh' can't be read: No such file or "
         "directory; mend it there, or here"

@@ -93,6 +93,8 @@ OLD = "5:20.10.24~3-0~debian-bookworm"
             {},
             "the installation of docker.io, runc was cut off",
         ),
+        (fitted(unfinished=frozenset({"vim", "libc6"})), {}, None),
+        (fitted(unfinished=frozenset({"vim", "runc"})), {}, "the installation of runc was cut off"),
         (bare(), BY_VENDOR, "absent"),
         (fitted(), BY_VENDOR, "docker.io is installed"),
         (vendors(), BY_VENDOR, None),
@@ -126,6 +128,8 @@ OLD = "5:20.10.24~3-0~debian-bookworm"
         "distro-whole-version",
         "distro-other-version",
         "distro-cut-off",
+        "distro-others-cut-off",
+        "distro-and-others-cut-off",
         "vendor-bare",
         "vendor-other-source",
         "vendor-fitted",
@@ -205,6 +209,7 @@ def test_why_packages_are_needed(
                 f"install docker-ce {DEB_VERSION}, docker-ce-cli {DEB_VERSION}, containerd.io "
                 "1.6.33-1 in place of docker.io 20.10.24+dfsg1-1, containerd 1.6.20 from the "
                 "vendor's repository: docker.io is installed (interrupts)",
+                f"write /etc/apt/keyrings/docker-{KEY}.asc: absent",
                 "write /etc/apt/sources.list.d/docker.list: absent",
                 "hold docker-ce, docker-ce-cli, containerd.io: a system upgrade would move them",
             ],
@@ -363,6 +368,8 @@ def test_the_service(service: Service, why: str) -> None:
 
 
 UNIT = "/etc/systemd/system/docker.service.d/dockyard-proxy.conf"
+PROXY = {"http": "http://proxy.example:3128"}
+PROXY_SUM = sha256(b'[Service]\nEnvironment="HTTP_PROXY=http://proxy.example:3128"\n').hexdigest()
 
 
 @pytest.mark.parametrize(
@@ -386,15 +393,58 @@ UNIT = "/etc/systemd/system/docker.service.d/dockyard-proxy.conf"
         (
             vendors(sums={"/etc/apt/sources.list.d/docker.list": "0a1b"}),
             BY_VENDOR,
-            ["write /etc/apt/sources.list.d/docker.list: differs"],
+            [
+                f"write /etc/apt/keyrings/docker-{KEY}.asc: absent",
+                "write /etc/apt/sources.list.d/docker.list: differs",
+            ],
         ),
         (
             vendors("3:26.1.5-1.el9", **ROCKY),
             BY_VENDOR,
-            ["write /etc/yum.repos.d/docker-ce.repo: absent"],
+            [
+                f"write /etc/pki/rpm-gpg/docker-{KEY}.asc: absent",
+                "write /etc/yum.repos.d/docker-ce.repo: absent",
+            ],
         ),
+        (
+            replace(configured(vendors()), paths={}),
+            BY_VENDOR,
+            [f"write /etc/apt/keyrings/docker-{KEY}.asc: absent"],
+        ),
+        (
+            replace(configured(vendors()), sums={UNIT: PROXY_SUM}),
+            {**BY_VENDOR, "proxy": PROXY},
+            ["write /etc/apt/sources.list.d/docker.list: absent"],
+        ),
+        (fitted(init="sysvinit"), {"proxy": PROXY}, []),
+        (
+            fitted(sums={UNIT: "0a1b"}),
+            {},
+            [f"remove {UNIT}: no proxy is wanted any more (interrupts)"],
+        ),
+        (
+            fitted(sums={UNIT: "0a1b"}, docker_service=Service(enabled=True)),
+            {},
+            [
+                f"remove {UNIT}: no proxy is wanted any more",
+                "enable and start docker.service: stopped",
+            ],
+        ),
+        (fitted(sums={UNIT: "0a1b"}), {"source": "present"}, []),
     ],
-    ids=["proxy", "other-proxy", "stopped", "source-of-apt", "source-of-dnf"],
+    ids=[
+        "proxy",
+        "other-proxy",
+        "stopped",
+        "source-of-apt",
+        "source-of-dnf",
+        "key-gone",
+        "source-beside-a-proxy",
+        "proxy-without-systemd",
+        "no-proxy-any-more",
+        "no-proxy-any-more-stopped",
+        "somebody-elses-engine",
+    ],
 )
 def test_files_of_ours(observed: Observed, engine: dict[str, Any], expected: list[str]) -> None:
     assert planned(one(observed, engine)) == expected
@@ -485,8 +535,16 @@ ENGINES = "docker-ce, docker.io, moby-engine, docker, docker-ee, docker-engine, 
             bare(),
             {"source": "present"},
             [
-                ".source: 'present' expects an engine that somebody else installed; found none; "
-                "install one, or take another source"
+                ".source: 'present' expects an engine that somebody else runs, and none answers; "
+                "start or install one, or take another source"
+            ],
+        ),
+        (
+            fitted(docker_version=None, docker_service=Service(enabled=True)),
+            {"source": "present"},
+            [
+                ".source: 'present' expects an engine that somebody else runs, and none answers; "
+                "start or install one, or take another source"
             ],
         ),
         (
@@ -581,6 +639,11 @@ ENGINES = "docker-ce, docker.io, moby-engine, docker, docker-ee, docker-engine, 
             {},
             [": docker.service runs, but its engine does not answer: Cannot connect"],
         ),
+        (
+            fitted(docker_error="no", docker_version=None, unfinished=frozenset({"vim"})),
+            {},
+            [": docker.service runs, but its engine does not answer: no"],
+        ),
     ],
     ids=[
         "unknown-distribution",
@@ -588,6 +651,7 @@ ENGINES = "docker-ce, docker.io, moby-engine, docker, docker-ee, docker-engine, 
         "no-engine-of-its-own",
         "no-code-name",
         "nothing-present",
+        "stopped-present",
         "rpm-for-deb",
         "no-usual-name",
         "no-engine-among-files",
@@ -603,6 +667,7 @@ ENGINES = "docker-ce, docker.io, moby-engine, docker, docker-ee, docker-engine, 
         "no-object",
         "hangs",
         "does-not-answer",
+        "does-not-answer-and-others-were-cut-off",
     ],
 )
 def test_what_forbids_a_run(
@@ -619,3 +684,11 @@ def test_files_of_this_machine(tmp_path: File) -> None:
     (tmp_path / name).rmdir()
     (tmp_path / name).touch()
     assert told(bare(), engine) == []
+
+
+def test_a_configuration_nested_too_deeply_to_be_read() -> None:
+    (problem,) = told(fitted(daemon_json='{"a":' * 100_000), {"config": {"debug": True}})
+    assert problem.startswith(
+        ".config: /etc/docker/daemon.json there is no JSON, and is not overwritten: "
+    )
+    assert planned(one(fitted(daemon_json="[" * 100_000), {"config": {"debug": True}})) == []

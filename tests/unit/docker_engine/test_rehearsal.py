@@ -12,12 +12,12 @@ from roles.docker_engine import rehearsal
 from roles.docker_engine.materials import Materials
 from roles.docker_engine.plan import plan
 from roles.docker_engine.rehearsal import rehearse, transaction_problems
-from roles.docker_engine.transaction import Transaction
+from roles.docker_engine.transaction import Transaction, parse
 from roles.observed import Observed, Service
 from roles.observed.channel import RemoteError, Result
 from roles.run.problems import Problem
 from tests.unit.build import bare, fitted, fleet, local_state, member
-from tests.unit.docker_engine.build import DEB_VERSION, VENDOR, files, one, vendors
+from tests.unit.docker_engine.build import DEB_VERSION, ROCKY, VENDOR, files, one, vendors
 
 BY_VENDOR = {"source": "vendor", "vendor": VENDOR}
 OWN = "20.10.24+dfsg1-1"
@@ -86,6 +86,31 @@ DOWNGRADE = (
             Transaction(installs={"containerd.io": "1"}, downgrades={"iptables": "1"}),
             [],
         ),
+        (
+            fitted(),
+            {},
+            Transaction(
+                upgrades={"docker.io": "26.1.5"}, held=("docker.io", "libseccomp2", "iptables")
+            ),
+            [
+                "source: the package manager would change libseccomp2, iptables, which somebody "
+                "holds; let it go by hand, or take another version or source"
+            ],
+        ),
+        (fitted(), {}, Transaction(held=("docker.io", "docker-ce", "runc")), []),
+        (
+            bare(**ROCKY),
+            BY_VENDOR,
+            parse(
+                "dnf|Installing:\n"
+                "dnf| docker-ce  x86_64  3:26.1.5-1.el9  docker-ce-stable  27 M\n"
+                "dnf|     replacing  podman-docker.noarch 2:4.9.4-1.el9\n"
+            ),
+            [
+                "source: the package manager would remove podman-docker, and nothing is removed "
+                "unasked; remove it by hand, or take another version or source"
+            ],
+        ),
     ],
     ids=[
         "fresh",
@@ -97,6 +122,9 @@ DOWNGRADE = (
         "older-allowed",
         "older-package-of-the-same-engine",
         "other-package-becomes-older",
+        "somebodys-holds",
+        "holds-of-engines",
+        "replaced-by-dnf",
     ],
 )
 def test_what_a_transaction_must_not_do(
@@ -175,6 +203,21 @@ def test_a_host_that_is_not_asked(hosts: Hosts, found: Any) -> None:
 def test_a_host_that_has_problems_already_is_not_asked(hosts: Hosts) -> None:
     assert rehearsed(one(bare()), without=("app-1",))[1] == []
     assert hosts.asked == []
+
+
+def test_a_package_source_that_differs_is_looked_into(
+    hosts: Hosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rehearsal, "materials", lambda member: Materials(key=b"key"))
+    hosts.says["app-1"] = Result(
+        1, b"", b"docker_engine.vendor: its repository can not be used:\nE"
+    )
+    found, problems = rehearsed(one(vendors(), BY_VENDOR))
+    assert problems == ["app-1: docker_engine.vendor: its repository can not be used:\nE"]
+    assert hosts.asked == ["app-1"]
+    hosts.says["app-1"] = Result(0, b"", b"")
+    found, problems = rehearsed(one(vendors(), BY_VENDOR))
+    assert (problems, found["app-1"].rehearsed) == ([], None)
 
 
 def test_a_script_cannot_be_rehearsed(

@@ -37,7 +37,7 @@ from tests.unit.build import (
     serving,
     state_of,
 )
-from tests.unit.docker_engine.build import files
+from tests.unit.docker_engine.build import files, vendors
 
 RESTARTS: dict[str, Any] = {"config": {"data-root": "/data"}}
 AFTER = {"daemon_json": '{"data-root": "/data"}'}
@@ -100,6 +100,7 @@ class Hosts:
     def __init__(self) -> None:
         self.done: list[str] = []
         self.scripts: dict[str, str] = {}
+        self.cargo: dict[str, set[str]] = {}
         self.limits_s: dict[str, float] = {}
         self.fails: dict[str, Exception | Result] = {}
         self.says = b""
@@ -119,7 +120,8 @@ class Hosts:
         self.done.append(f"apply {host.name}")
         with tarfile.open(fileobj=io.BytesIO(b"".join(stdin))) as tar:
             text = (tar.extractfile("run.sh") or io.BytesIO()).read().decode()
-        self.scripts[host.name] = text.rpartition("\nstart_timeout_s=")[2].partition("\n")[2]
+            self.cargo[host.name] = {*tar.getnames()} - {"run.sh"}
+        self.scripts[host.name] = text[text.index("\nonly_one ") + 1 :]
         self.limits_s[host.name] = timeout_s
         for chunk in (self.says[:3], self.says[3:]):
             on_stdout(chunk)
@@ -142,7 +144,7 @@ class Hosts:
             return take
 
         real = next(part for part in PARTS if part.role == role)
-        steps = {kind: step(kind) for kind in ("drain", "prove", "undrain")}
+        steps = {kind: step(kind) for kind in ("drain", "prove", "undrain", "ready")}
         return Rollout(role, real.specify, **steps)
 
 
@@ -216,7 +218,42 @@ def test_hosts_outside_the_limit_are_not_touched(hosts: Hosts) -> None:
     found = change(system(docker_engine=RESTARTS), "app-1", in_limit=False)
     hosts.after = afterwards(found, **AFTER)
     assert conducted(found) is True
-    assert {line.split()[-1] for line in hosts.done} == {"app-2", "registry-1"}
+    ready, rest = hosts.done[:2], hosts.done[2:]
+    assert ready == ["ready soa_engine app-1", "ready proxy app-1"]
+    assert {line.split()[-1] for line in rest} == {"app-2", "registry-1"}
+
+
+def test_none_is_interrupted_while_another_does_not_serve(
+    hosts: Hosts, caplog: pytest.LogCaptureFixture
+) -> None:
+    found = look_again(system(docker_engine=RESTARTS), "app-1", **AFTER)
+    stopped = tuple(replace(c, running=False) for c in found["app-1"].observed.containers)
+    found = look_again(found, "app-1", containers=stopped)
+    hosts.fails["ready soa_engine app-1"] = NotProven("port 1080 does not listen")
+    assert conducted(found) is False
+    assert hosts.done == ["ready soa_engine app-1"]
+    assert (
+        "app-1: soa_engine is as wanted but not ready, so no other host is interrupted: "
+        "port 1080 does not listen"
+    ) in caplog.text
+
+
+def test_hosts_that_have_no_part_of_ours_yet_hold_nobody_up(hosts: Hosts) -> None:
+    found = look_again(system(docker_engine=RESTARTS), "app-1", containers=(), **AFTER)
+    hosts.after = afterwards(found, **AFTER)
+    assert conducted(found) is True
+    assert not [line for line in hosts.done if line.startswith("ready")]
+
+
+def test_what_interrupts_nobody_waits_for_nobody(hosts: Hosts) -> None:
+    config = {"debug": True}
+    found = look_again(
+        system(docker_engine={"config": config}), "app-1", daemon_json='{"debug": true}'
+    )
+    hosts.fails["ready soa_engine app-1"] = NotProven("no sign")
+    hosts.after = afterwards(found, daemon_json='{"debug": true}')
+    assert conducted(found) is True
+    assert sorted(hosts.done) == ["apply app-2", "apply registry-1"]
 
 
 def test_what_a_change_may_take(hosts: Hosts) -> None:
@@ -224,7 +261,7 @@ def test_what_a_change_may_take(hosts: Hosts) -> None:
     found = system(docker_engine={**RESTARTS, **limits}, soa_engine={"stop_timeout_s": 40})
     hosts.after = afterwards(found, **AFTER)
     assert conducted(found) is True
-    assert hosts.limits_s["app-1"] == 1000 + 2000 + 3000 + 60 + 40 + 30
+    assert hosts.limits_s["app-1"] == 3 * 1000 + 2000 + 5 * 3000 + 60 + 40 + 30
 
 
 def test_a_reload_interrupts_nobody(hosts: Hosts) -> None:
@@ -334,6 +371,26 @@ def test_what_this_machine_cannot_bring_changes_no_host(
     assert conducted(change(found, "registry-1", wanted=late.wanted)) is False
     assert hosts.done == []
     assert "registry-1: docker_engine.files: '/none/docker-ce_1-1_amd64.deb'" in caplog.text
+
+
+def test_a_configuration_brings_no_package(hosts: Hosts) -> None:
+    names = ("docker-ce_26.1.5-1~debian.12~bookworm_amd64.deb",)
+    engine = {"source": "files", "files": files(*names, folder="/none"), **RESTARTS}
+    found = system(docker_engine=engine)
+    for name in ("app-1", "app-2", "registry-1"):
+        observed = vendors(containers=found[name].observed.containers)
+        found = change(found, name, observed=observed)
+    hosts.after = afterwards(found, **AFTER)
+    assert conducted(found) is True
+    assert hosts.cargo["app-1"] == {"apt.conf", "daemon.json"}
+
+
+def test_a_service_is_restarted_by_hand_whatever_its_packages_come_from(hosts: Hosts) -> None:
+    broken = {"source": "files", "files": files("docker-ce_1-1_amd64.deb", folder="/none")}
+    found = system(action="restart", docker_engine=broken)
+    hosts.after = afterwards(found)
+    assert conducted(found, SERVICE) is True
+    assert hosts.cargo["app-1"] == set()
 
 
 def test_an_engine_that_is_stopped_by_hand_leaves_nobody_to_prove(hosts: Hosts) -> None:

@@ -1,7 +1,7 @@
 """The shell's functions that need no host: under this machine's `sh`, with programs that act.
 
-Each test's script is engine.sh, then apt.sh or dnf.sh, then its own lines; files of the host's lie
-below the test's folder.
+Each test's script is engine.sh, then apt.sh or dnf.sh, then its own lines, below the settings that
+`commands.script` begins with; files of the host's lie below the test's folder.
 """
 
 from __future__ import annotations
@@ -9,15 +9,26 @@ from __future__ import annotations
 import fcntl
 import os
 import shlex
+import shutil
 import subprocess
+import sys
 from pathlib import Path as File
 
 import pytest
 
 from roles.docker_engine.commands import SHELL
+from roles.docker_engine.packages import ALL
 from roles.observed import probe
 
-MOVED = ("/etc/dnf", "/etc/yum.conf", "/etc/docker", "/run/dockyard-engine.lock")
+MOVED = (
+    "/etc/dnf",
+    "/etc/yum.conf",
+    "/etc/docker",
+    "/var/run/dockyard-engine.lock",
+    "/var/run/docker.pid",
+    "/run/systemd/system",
+)
+SETTINGS = f"start_timeout_s=60\nservice_timeout_s=90\nengine_names='{' '.join(sorted(ALL))}'"
 
 
 class Host:
@@ -56,8 +67,8 @@ class Host:
         functions = "\n".join((SHELL / part).read_text() for part in ("engine.sh", *parts))
         for path in MOVED:
             functions = functions.replace(path, f"{self.folder}{path}")
-        (self.folder / "run").mkdir(exist_ok=True)
-        (work / "run.sh").write_text(f"{functions}\n{lines}\n")
+        (self.folder / "var/run").mkdir(parents=True, exist_ok=True)
+        (work / "run.sh").write_text(f"{SETTINGS}\n{functions}\n{lines}\n")
         done = subprocess.run(
             ["sh", str(work / "run.sh")],
             env={"PATH": f"{self.folder}/bin:{os.environ['PATH']}"},
@@ -68,6 +79,13 @@ class Host:
         )
         assert not work.exists()
         return done
+
+
+def tool(name: str) -> str:
+    """Where this machine's own program lies, for one that stands before it."""
+    found = shutil.which(name)
+    assert found
+    return found
 
 
 @pytest.fixture
@@ -119,6 +137,29 @@ def test_a_file_that_cannot_be_put(host: Host) -> None:
     assert done.returncode == 1
     assert done.stderr.endswith(f"{target} can't be written\n")
     assert target.read_text() == "old\n"
+    assert [path.name for path in target.parent.iterdir()] == ["old"]
+
+
+def test_a_file_whose_copy_cannot_be_kept_is_not_touched(host: Host) -> None:
+    first, second = host.file("/etc/first", "old\n"), host.file("/etc/second", "good\n", 0o600)
+    host.program("cp", f'[ "$3" != {second} ] || {{ : >"$4"; exit 1; }}; exec {tool("cp")} "$@"')
+    for step in (f"put a {second} 644", f"take_away {second}"):
+        done = host.run(f"put a {first} 644\n{step}\nsay no", cargo={"a": "A\n"})
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr == f"{second} can't be saved before it is changed\n"
+        assert (first.read_text(), second.read_text()) == ("old\n", "good\n")
+        assert second.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("fails", [True, False], ids=["fails", "goes-well"])
+def test_what_is_taken_away(host: Host, fails: bool) -> None:
+    old, none = host.file("/etc/old file", "old\n", 0o600), host.file("/etc/none")
+    lines = f"take_away {shlex.quote(str(old))}\ntake_away {none}\n"
+    done = host.run(f"{lines}[ ! -e {shlex.quote(str(old))} ] || exit 9\nexit {int(fails)}")
+    assert (done.returncode, done.stderr) == (int(fails), "")
+    assert old.exists() is fails
+    assert not fails or (old.read_text(), old.stat().st_mode & 0o777) == ("old\n", 0o600)
+    assert not none.exists()
 
 
 def test_a_signal_puts_back_too(host: Host) -> None:
@@ -158,22 +199,68 @@ def test_a_container_that_does_not_stop_ends_it(host: Host) -> None:
     host.program("docker", '[ "$1 $4" != "stop proxy" ] || { echo stuck >&2; exit 1; }')
     done = host.run("stop_containers 30 engine 10 proxy\nsay not reached")
     assert done.returncode == 1
-    assert done.stderr == "a container can't be stopped\nstuck\n"
+    assert done.stderr == "a container can't be stopped:\nstuck\n"
     assert "not reached" not in done.stdout
     assert host.calls[-2:] == ["docker start engine", "docker start proxy"]
+
+
+STOPS = """\
+[ "$1" != stop ] || {
+    case $4 in
+    slow) sleep 1; echo "slow is stopped" >>$LOG ;;
+    stuck) echo stuck >&2; exit 1 ;;
+    esac
+}"""
+
+
+def test_a_stop_that_fails_waits_for_the_others(host: Host) -> None:
+    host.program("docker", STOPS.replace("$LOG", str(host.log)))
+    done = host.run("stop_containers 30 stuck 30 slow 30 quick")
+    assert (done.returncode, done.stderr) == (1, "a container can't be stopped:\nstuck\n")
+    assert host.calls[3:] == [
+        "slow is stopped",
+        "docker version",
+        "docker start stuck",
+        "docker start slow",
+        "docker start quick",
+    ]
+
+
+def test_a_signal_waits_for_the_stops_too(host: Host) -> None:
+    host.program("docker", STOPS.replace("$LOG", str(host.log)))
+    done = host.run("(sleep 0.3; kill -s TERM $$) &\nstop_containers 30 slow")
+    assert done.returncode == 143
+    assert host.calls[1:] == ["slow is stopped", "docker version", "docker start slow"]
 
 
 def test_a_container_that_does_not_start_is_named_and_the_others_are_started(host: Host) -> None:
     host.program("docker", '[ "$*" != "start engine" ] || { echo no >&2; exit 1; }')
     done = host.run("stop_containers 30 engine 10 proxy")
-    assert done.stderr == "container engine can not be started: no\n"
+    assert (done.returncode, done.stderr) == (1, "container engine can not be started: no\n")
     assert host.calls[-1] == "docker start proxy"
+
+
+def test_what_failed_is_told_before_what_stays_down(host: Host) -> None:
+    host.program("docker", '[ "$1" != start ] || exit 1')
+    done = host.run("stop_containers 30 engine\nprintf 'why\\n' >&2\nexit 1")
+    assert done.returncode == 1
+    assert done.stderr == "why\ncontainer engine can not be started: \n"
+
+
+def test_a_container_of_ours_that_an_earlier_stop_left_and_that_does_not_start(host: Host) -> None:
+    host.program(
+        "docker",
+        "[ $1 != ps ] || printf 'engine\\nproxy\\n'\n[ \"$*\" != 'start engine' ] || exit 1",
+    )
+    done = host.run("start_ours dockyard.part\nsay not reached")
+    assert (done.returncode, done.stderr) == (1, "container engine can not be started: \n")
+    assert host.calls[2:] == ["docker start engine", "docker start proxy"]
 
 
 def test_containers_that_stay_down_since_the_engine_does(host: Host) -> None:
     host.program("docker", '[ "$1" != version ] || exit 1')
     done = host.run("start_timeout_s=0.5\nstop_containers 30 engine 10 proxy")
-    assert done.stderr == "left stopped: engine proxy \n"
+    assert (done.returncode, done.stderr) == (1, "left stopped: engine proxy \n")
 
 
 def test_only_containers_of_ours_that_were_left_are_started(host: Host) -> None:
@@ -188,7 +275,7 @@ def test_only_containers_of_ours_that_were_left_are_started(host: Host) -> None:
 
 
 def test_another_run_is_waited_for(host: Host) -> None:
-    lock = host.file("/run/dockyard-engine.lock", "")
+    lock = host.file("/var/run/dockyard-engine.lock", "")
     with lock.open() as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         done = host.run("only_one 1")
@@ -229,6 +316,84 @@ def test_an_engine_is_configured(host: Host, how: str, calls: list[str]) -> None
     assert done.stderr == "later\n"
     assert old.read_text() == '{"debug": true}\n'
     assert [line for line in host.calls if not line.startswith("dockerd")] == calls
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o664, None], ids=["0600", "0664", "no-file"])
+def test_a_configuration_keeps_its_files_mode(host: Host, mode: int | None) -> None:
+    host.program("docker")
+    host.program("dockerd", "[ $1 != --help ] || echo --validate")
+    file = host.file("/etc/docker/daemon.json", "{}\n" if mode else None, mode or 0)
+    lines = f"{services(host)}\numask 077\nconfigure daemon.json restart 5"
+    assert host.run(lines, cargo={"daemon.json": '{"a": 1}\n'}).returncode == 0
+    assert file.read_text() == '{"a": 1}\n'
+    assert file.stat().st_mode & 0o777 == (mode or 0o644)
+
+
+@pytest.mark.parametrize("pid", [None, "", "no-number\n"], ids=["no-file", "empty", "odd"])
+def test_a_reload_that_nobody_can_be_told_of(host: Host, pid: str | None) -> None:
+    host.program("docker")
+    host.program("dockerd", "[ $1 != --help ] || echo --validate")
+    host.file("/var/run/docker.pid", pid)
+    file = host.file("/etc/docker/daemon.json", "{}\n")
+    done = host.run("configure daemon.json reload 5", cargo={"daemon.json": '{"a": 1}\n'})
+    assert done.returncode == 1
+    assert done.stderr.endswith("the engine can't be told to read its configuration again\n")
+    assert file.read_text() == "{}\n"
+
+
+@pytest.mark.parametrize("has_validate", [True, False], ids=["checks", "old"])
+def test_a_configuration_is_checked_with_the_flags_that_the_engine_runs_with(
+    host: Host, has_validate: bool
+) -> None:
+    says = "echo --validate" if has_validate else ":"
+    old = "echo 'unable to parse logging level: none-such'; exit 1"
+    host.program(
+        "dockerd", f'[ "$1" != --help ] || {{ {says}; exit; }}\n{"" if has_validate else old}'
+    )
+    flags = [
+        "-c",
+        "input()",
+        "--config-file=/a",
+        "-H",
+        "fd://",
+        "--config-file",
+        "/b",
+        "--label=a b",
+    ]
+    with subprocess.Popen(["dockerd", *flags], executable=sys.executable, stdin=-1) as running:
+        host.file("/var/run/docker.pid", f"{running.pid}\n")
+        done = host.run("check_config daemon.json", cargo={"daemon.json": "{}\n"})
+        running.communicate(b"\n")
+    assert (done.returncode, done.stderr) == (0, "")
+    check = "--validate " if has_validate else ""
+    level = "" if has_validate else " --log-level none-such"
+    assert host.calls[1:] == [
+        f"dockerd -c input() -H fd:// --label=a b {check}--config-file ./daemon.json{level}"
+    ]
+
+
+@pytest.mark.parametrize(
+    "step, has_socket, units",
+    [
+        ("stop", True, "stop docker.socket docker.service"),
+        ("stop", False, "stop docker.service"),
+        ("restart", True, "restart docker.service"),
+    ],
+)
+def test_a_socket_stops_with_its_service(
+    host: Host, step: str, has_socket: bool, units: str
+) -> None:
+    host.file("/run/systemd/system").mkdir(parents=True)
+    host.program("systemctl", f"[ $1 != cat ] || exit {int(not has_socket)}")
+    assert host.run(f"service_do {step}").returncode == 0
+    assert host.calls[-2:] == ["systemctl reset-failed docker.service", f"systemctl {units}"]
+
+
+def test_a_service_that_does_not_end_is_not_waited_for(host: Host) -> None:
+    host.file("/run/systemd/system").mkdir(parents=True)
+    host.program("systemctl", "[ $1 != stop ] || exec sleep 20")
+    done = host.run("service_timeout_s=0.5\nservice_down")
+    assert (done.returncode, done.stderr) == (1, "the docker service can't be stopped\n")
 
 
 def test_an_engine_that_is_down_is_started_not_reloaded(host: Host) -> None:
@@ -326,16 +491,53 @@ def test_a_configuration_is_checked_before_it_is_put(
 
 @pytest.mark.parametrize("code", [0, 3])
 def test_a_script_of_somebody_elses(host: Host, code: int) -> None:
-    script = f'echo "version $VERSION"; exit {code}\n'
+    script = f'echo "version $VERSION by $https_proxy"; exit {code}\n'
     done = host.run(
-        "await_lock() { :; }\nrun_script 5 install.sh 26.1.5\nsay done",
-        cargo={"install.sh": script},
+        "run_script install.sh 26.1.5\nsay done",
+        cargo={"install.sh": script, "proxy.env": "export https_proxy='http://p'\n"},
     )
     if code:
-        assert done.stderr == "docker_engine.script: it failed:\nversion 26.1.5\n"
+        assert done.stderr == "docker_engine.script: it failed:\nversion 26.1.5 by http://p\n"
         assert done.returncode == 1
     else:
         assert (done.returncode, done.stdout) == (0, "say: done\n")
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_what_was_let_go_is_held_again_where_a_step_fails(host: Host, code: int) -> None:
+    host.program("dpkg-query", "printf installed")
+    host.program("apt-mark")
+    lines = "unhold docker-ce runc\nrun_script install.sh 26.1.5"
+    assert host.run(lines, "apt.sh", cargo={"install.sh": f"exit {code}\n"}).returncode == bool(
+        code
+    )
+    marks = [line for line in host.calls if line.startswith("apt-mark")]
+    again = ["apt-mark hold docker-ce", "apt-mark hold runc"] if code else []
+    assert marks == ["apt-mark unhold docker-ce runc", *again]
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_what_dnf_let_go_is_held_again_where_a_step_fails(host: Host, code: int) -> None:
+    conf = host.file("/etc/dnf/dnf.conf", "[main]\nexclude=docker-ce kernel\n")
+    host.program("dnf")
+    host.program("rpm")
+    script = f"grep -q docker-ce {conf} && exit 9; exit {code}\n"
+    lines = "unhold docker-ce\nrun_script install.sh 26.1.5"
+    assert host.run(lines, "dnf.sh", cargo={"install.sh": script}).returncode == bool(code)
+    held = {"kernel", "docker-ce"} if code else {"kernel"}
+    assert set(conf.read_text().partition("=")[2].split()) == held
+
+
+def test_what_cannot_be_held_again_keeps_nothing_else_from_being_put_back(host: Host) -> None:
+    host.program("dpkg-query", "printf installed")
+    host.program("apt-mark", '[ "$1" != hold ] || { echo locked; exit 100; }')
+    host.program("docker")
+    file = host.file("/etc/old", "old\n")
+    lines = f"put a {file} 644\nstop_containers 30 engine\nunhold docker-ce\nfail why"
+    done = host.run(lines, "apt.sh", cargo={"a": "A\n"})
+    assert (done.returncode, done.stderr) == (1, "why\ndocker-ce can't be held:\nlocked\n")
+    assert file.read_text() == "old\n"
+    assert host.calls[-1] == "docker start engine"
 
 
 MADISON = """\
@@ -346,10 +548,34 @@ MADISON = """\
 """
 
 
+POLICY = """\
+docker-ce:
+  Installed: (none)
+  Candidate: 5:26.1.50-1~debian.12~bookworm
+  Version table:
+     5:27.0.1-1~debian.12~bookworm 100
+        100 https://packages.example bookworm-backports/main amd64 Packages
+     5:26.1.50-1~debian.12~bookworm 500
+        500 https://packages.example bookworm/main amd64 Packages
+"""
+"""Backports are the newest there, and not what apt takes."""
+
+APT_CACHE = f"""\
+case "$*" in
+*madison*) cat <<'EOF'
+{MADISON}EOF
+;;
+*policy*) cat <<'EOF'
+{POLICY}EOF
+;;
+esac"""
+
+
 @pytest.mark.parametrize(
     "wanted, picked",
     [
-        ("", "5:27.0.1-1~debian.12~bookworm"),
+        ("", "5:26.1.50-1~debian.12~bookworm"),
+        ("27.0.1", "5:27.0.1-1~debian.12~bookworm"),
         ("26.1.5", "5:26.1.5-1~debian.12~bookworm"),
         ("26.1.50", "5:26.1.50-1~debian.12~bookworm"),
         ("26.1.5-1~debian.12~bookworm", "5:26.1.5-1~debian.12~bookworm"),
@@ -361,10 +587,16 @@ MADISON = """\
     ],
 )
 def test_apts_version_is_picked(host: Host, wanted: str, picked: str) -> None:
-    host.program("apt-cache", f"cat <<'EOF'\n{MADISON}EOF")
+    host.program("apt-cache", APT_CACHE)
     done = host.run(f"pick docker-ce '{wanted}'", "apt.sh")
     assert (done.stdout.strip(), done.stderr) == (picked, "")
-    assert host.calls == ["apt-cache madison docker-ce"]
+    verb = "madison" if wanted else "policy"
+    assert host.calls == [f"apt-cache -c {host.folder}/work/apt.conf {verb} docker-ce"]
+
+
+def test_apt_has_no_candidate(host: Host) -> None:
+    host.program("apt-cache", "echo '  Candidate: (none)'")
+    assert host.run("pick docker-ce ''", "apt.sh").stdout == ""
 
 
 SIMULATED = """\
@@ -372,6 +604,9 @@ Reading package lists...
 The following packages will be DOWNGRADED:
   docker-ce docker-ce-cli
   iptables
+The following held packages will be changed:
+  docker-ce libseccomp2
+  runc
 0 upgraded, 0 newly installed, 3 downgraded, 0 to remove
 Inst docker-ce [5:27.0.1-1] (5:26.1.5-1~debian.12~bookworm packages.example [amd64])
 Remv docker.io [20.10.24]
@@ -387,20 +622,23 @@ def test_apt_rehearses(host: Host) -> None:
         "pin|docker-ce|5:26.1.5-1~debian.12~bookworm",
         "down|docker-ce docker-ce-cli",
         "down|iptables",
+        "held|docker-ce libseccomp2",
+        "held|runc",
         "apt|Inst docker-ce [5:27.0.1-1] (5:26.1.5-1~debian.12~bookworm packages.example [amd64])",
         "apt|Remv docker.io [20.10.24]",
     ]
     assert host.calls[-1] == (
-        "apt-get -q -y -s -f install --allow-downgrades --allow-change-held-packages "
+        f"apt-get -c {host.folder}/work/apt.conf -q -y -s -f install "
+        "--allow-downgrades --allow-change-held-packages "
         "docker-ce=5:26.1.5-1~debian.12~bookworm containerd.io docker.io-"
     )
 
 
 def test_apt_has_nothing_to_install(host: Host) -> None:
-    host.program("apt-cache", f"cat <<'EOF'\n{MADISON}EOF")
+    host.program("apt-cache", APT_CACHE)
     host.program("apt-get")
     done = host.run("rehearse '' docker-ce -- containerd.io", "apt.sh")
-    assert done.stdout == "pin|docker-ce|5:27.0.1-1~debian.12~bookworm\n"
+    assert done.stdout == "pin|docker-ce|5:26.1.50-1~debian.12~bookworm\n"
 
 
 @pytest.mark.parametrize(
@@ -426,7 +664,7 @@ def test_what_apt_does_not_have(host: Host, madison: str, told: str) -> None:
 
 
 def test_apts_settings_name_the_folder(host: Host) -> None:
-    done = host.run('cat "$APT_CONFIG"', "apt.sh", cargo={"apt.conf": 'Dir "@WORK@/lists";\n'})
+    done = host.run('cat "$work/apt.conf"', "apt.sh", cargo={"apt.conf": 'Dir "@WORK@/lists";\n'})
     assert done.stdout == f'Dir "{host.folder}/work/lists";\n'
 
 
@@ -489,7 +727,8 @@ REPO = "[extra]\nname=Extra\nexclude=kernel\n"
 def test_dnf_excludes(host: Host, before: str, call: str, names: set[str], rest: str) -> None:
     conf = host.file("/etc/dnf/dnf.conf", before, 0o640)
     host.program("dnf")
-    done = host.run(f"exclude {call}", "dnf.sh")
+    how, _, given = call.partition(" ")
+    done = host.run(f"write_main_conf {how} '{given}'", "dnf.sh")
     assert (done.returncode, done.stderr) == (0, "")
     lines = conf.read_text().splitlines(keepends=True)
     ours = [
@@ -501,12 +740,29 @@ def test_dnf_excludes(host: Host, before: str, call: str, names: set[str], rest:
     assert "".join(lines) == rest
     assert not ours or lines[ours[0] - 1] == "[main]\n"
     assert conf.stat().st_mode & 0o777 == 0o640
+    assert [path.name for path in conf.parent.iterdir()] == ["dnf.conf"]
+
+
+@pytest.mark.parametrize("program, shown", [("awk", "half"), ("mv", ""), ("cp", "")])
+def test_dnfs_configuration_survives_a_write_that_fails(
+    host: Host, program: str, shown: str
+) -> None:
+    text = f"{PLAIN}exclude=a\n{REPO}"
+    conf = host.file("/etc/dnf/dnf.conf", text, 0o640)
+    host.program("dnf")
+    broken = f"[ ! -e {host.folder}/broken ] || {{ printf '{shown}'; exit 1; }}"
+    host.program(program, f'{broken}\nexec {tool(program)} "$@"')
+    done = host.run(f"touch {host.folder}/broken\nwrite_main_conf add docker-ce", "dnf.sh")
+    assert (done.returncode, done.stderr) == (1, f"{conf} can't be written\n")
+    assert conf.read_text() == text
+    assert conf.stat().st_mode & 0o777 == 0o640
+    assert [path.name for path in conf.parent.iterdir()] == ["dnf.conf"]
 
 
 def test_what_dnf_is_told_to_exclude_is_what_the_probe_finds(host: Host, tmp_path: File) -> None:
     conf = host.file("/etc/dnf/dnf.conf", f"{PLAIN}exclude=a,b\n  c\n{REPO}")
     host.program("dnf")
-    host.run("exclude add docker-ce", "dnf.sh")
+    host.run("write_main_conf add docker-ce", "dnf.sh")
     script = probe.SCRIPT.decode()
     section = script[script.index("section excluded") : script.index("section service")]
     text = section.replace("/etc/dnf/dnf.conf", str(conf)).replace("/etc/yum.conf", "/none")
@@ -517,18 +773,22 @@ def test_what_dnf_is_told_to_exclude_is_what_the_probe_finds(host: Host, tmp_pat
 
 
 def test_dnf_goes_past_what_is_excluded(host: Host) -> None:
-    text = f"{PLAIN}exclude=docker-ce\n  runc\nbest=1\nexcludepkgs = a\n"
+    text = f"{PLAIN}exclude=docker-ce\n  runc\nbest=1\nexcludepkgs = a,kernel*\n{REPO}"
     conf = host.file("/etc/dnf/dnf.conf", text)
     host.program("dnf")
     done = host.run('cat "$work/main.conf"', "dnf.sh", cargo={"dnf.conf": "timeout=20\n"})
-    assert done.stdout == f"{PLAIN}best=1\ntimeout=20\n"
+    lines = done.stdout.splitlines()
+    assert lines[0] == "[main]"
+    assert set(lines.pop(1).partition("=")[2].split()) == {"a", "kernel*"}
+    assert "\n".join(lines) == f"[main]\ntimeout=20\ngpgcheck=1\nbest=True\nbest=1\n{REPO}".strip()
     assert conf.read_text() == text
 
 
 def test_yum_serves_where_there_is_no_dnf(host: Host) -> None:
     conf = host.file("/etc/yum.conf", PLAIN)
     host.program("yum")
-    assert host.run("exclude add docker\ndnf_run makecache", "dnf.sh").returncode == 0
+    lines = "write_main_conf add docker\ndnf_run makecache"
+    assert host.run(lines, "dnf.sh").returncode == 0
     assert conf.read_text() == PLAIN.replace("[main]\n", "[main]\nexclude=docker\n")
     assert host.calls == [f"yum -c {host.folder}/work/main.conf makecache"]
 
@@ -582,32 +842,64 @@ def test_dnf_rehearses(host: Host, wanted: str, pin: str) -> None:
 def test_dnf_installs(host: Host) -> None:
     host.file("/etc/dnf/dnf.conf", PLAIN)
     host.program("dnf")
-    lines = "lock_holder() { :; }\ninstall_packages 5 docker-ce-3:26\ninstall_files 5 ./a.rpm"
+    words = "docker-ce-3:26 --allowerasing"
+    lines = f"lock_holder() {{ :; }}\nprepare_packages 5 {words}\ninstall_packages {words}"
     assert host.run(lines, "dnf.sh").returncode == 0
     conf = f"-c {host.folder}/work/main.conf"
     assert host.calls == [
-        f"dnf {conf} -y install --allowerasing docker-ce-3:26",
-        f"dnf {conf} -y install --allowerasing --disablerepo=* ./a.rpm",
+        f"dnf {conf} -y install --downloadonly {words}",
+        f"dnf {conf} -y install {words}",
     ]
+
+
+def test_dnf_takes_nothing_but_the_files(host: Host) -> None:
+    host.file("/etc/dnf/dnf.conf", f"{PLAIN}{REPO}")
+    host.program("dnf")
+    lines = 'without_sources\ncat "$work/main.conf"; ls -A "$work/repos"'
+    done = host.run(lines, "dnf.sh", cargo={"dnf.conf": "timeout=20\n"})
+    ours = f"[main]\ntimeout=20\nreposdir={host.folder}/work/repos\n"
+    assert done.stdout == f"{ours}{PLAIN.removeprefix('[main]')[1:]}{REPO}"
 
 
 def test_apt_installs(host: Host) -> None:
     host.program("apt-get")
     host.program("dpkg")
-    lines = "lock_holder() { :; }\ninstall_packages 5 docker-ce=5:26 runc-\ninstall_files 5 ./a.deb"
+    lines = (
+        "lock_holder() { :; }\nprepare_packages 5 docker-ce=5:26 runc-\n"
+        "install_packages docker-ce=5:26 runc-\ninstall_packages docker-ce=5:26"
+    )
     assert host.run(lines, "apt.sh").returncode == 0
-    install = "apt-get -q -y install -f --allow-downgrades --allow-change-held-packages"
-    repair = [
-        "dpkg --force-confdef --force-confold --configure -a",
-        "apt-get -q -y -f install --allow-change-held-packages",
-    ]
+    apt_get = f"apt-get -c {host.folder}/work/apt.conf -q -y"
+    allow = "--allow-downgrades --allow-change-held-packages"
     assert host.calls == [
-        "apt-get -q -y update",
-        *repair,
-        f"{install} docker-ce=5:26 runc-",
-        *repair,
-        f"{install} ./a.deb",
+        f"{apt_get} update",
+        "dpkg --force-confdef --force-confold --configure -a",
+        f"{apt_get} -f install --no-remove --allow-change-held-packages",
+        f"{apt_get} install -f --download-only {allow} docker-ce=5:26 runc-",
+        f"{apt_get} install -f {allow} docker-ce=5:26 runc-",
+        f"{apt_get} install -f --no-remove {allow} docker-ce=5:26",
     ]
+
+
+def test_apt_takes_nothing_but_the_files(host: Host) -> None:
+    host.program("dpkg")
+    done = host.run('without_sources\ncat "$work/sources.list"; ls -A sources lists', "apt.sh")
+    assert (done.returncode, done.stdout) == (0, "lists:\npartial\n\nsources:\n")
+
+
+@pytest.mark.parametrize(
+    "part, program", [("apt.sh", "apt-get"), ("dnf.sh", "dnf")], ids=["apt", "dnf"]
+)
+def test_what_cannot_be_fetched_stops_nobody(host: Host, part: str, program: str) -> None:
+    host.file("/etc/dnf/dnf.conf", PLAIN)
+    host.program("dpkg")
+    host.program("docker")
+    host.program(program, 'case "$*" in *download*) echo unsigned; exit 100 ;; esac')
+    lines = "lock_holder() { :; }\nprepare_packages 5 docker-ce\nstop_containers 30 engine"
+    done = host.run(lines, part)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"{program[:3]} can't fetch the engine:\nunsigned\n"
+    assert not [line for line in host.calls if line.startswith("docker")]
 
 
 @pytest.mark.parametrize(
@@ -620,7 +912,7 @@ def test_an_installation_that_fails_puts_back_what_was_put(
     host.program("dpkg")
     host.program(program, 'case "$*" in *docker-ce*) echo broken; exit 100 ;; esac')
     source = host.file("/etc/source", "old\n")
-    lines = f"lock_holder() {{ :; }}\nput a {source} 644\ninstall_packages 5 docker-ce"
+    lines = f"put a {source} 644\ninstall_packages docker-ce"
     done = host.run(lines, part, cargo={"a": "A\n"})
     assert done.returncode == 1
     assert done.stderr == f"{program[:3]} can't install the engine:\nbroken\n"

@@ -9,6 +9,8 @@ pin|docker-ce|5:26.1.5-1~debian.12~bookworm
 pin|docker-ce-cli|5:26.1.5-1~debian.12~bookworm
 down|docker-ce docker-ce-cli
 down|iptables
+held|docker-ce libseccomp2
+held|iptables
 apt|Remv docker.io [20.10.24+dfsg1-1]
 apt|Remv gone
 apt|Inst containerd.io (1.6.33-1 Docker CE:bookworm [amd64])
@@ -29,6 +31,7 @@ def test_what_apt_would_do() -> None:
         upgrades={"libseccomp2:i386": "2.5.4-2"},
         downgrades={"docker-ce": "5:26.1.5-1~debian.12~bookworm", "iptables": "1.8.9-2"},
         removals={"docker.io": "20.10.24+dfsg1-1", "gone": ""},
+        held=("docker-ce", "libseccomp2", "iptables"),
     )
 
 
@@ -44,7 +47,6 @@ dnf|Installing:
 dnf| containerd.io     x86_64  1.6.33-3.1.el9        docker-ce-stable           35 M
 dnf|     replacing  containerd.x86_64 1.6.23-1.el9
 dnf|     replacing  runc.x86_64 4:1.1.12-1.el9
-dnf|   replacing runc  x86_64  4:1.1.12-1.el9        appstream                  30.1 MiB
 dnf| docker-ce-rootless-extras
 dnf|                   x86_64  26.1.5-1.el9          docker-ce-stable          5.0 M
 dnf|Upgrading:
@@ -87,10 +89,33 @@ def test_what_dnf_would_do() -> None:
         upgrades={"docker-ce": "3:26.1.5-1.el9"},
         downgrades={"docker-ce-cli": "1:26.1.5-1.el9"},
         removals={
+            "containerd": "1.6.23-1.el9",
+            "runc": "4:1.1.12-1.el9",
             "moby-engine": "24.0.5-1.fc39",
             "podman-compose": "1.0.6-4.el9",
             "catatonit": "4:0.1.7-1",
         },
+    )
+
+
+DNF_5 = """\
+dnf|Package                 Arch   Version          Repository            Size
+dnf|Installing:
+dnf| docker-ce              x86_64 3:26.1.5-1.fc41  docker-ce-stable 104.2 MiB
+dnf|   replacing podman-docker x86_64 5:5.2.3-1.fc41 updates        1.2 KiB
+dnf|Upgrading:
+dnf| containerd.io          x86_64 1.6.33-3.1.fc41  docker-ce-stable 122.5 MiB
+dnf|   replacing containerd.io x86_64 1.6.32-3.1.fc41 docker-ce-stable 122.5 MiB
+dnf|
+dnf|Transaction Summary:
+"""
+
+
+def test_what_dnf_5_would_do() -> None:
+    assert parse(DNF_5) == Transaction(
+        installs={"docker-ce": "3:26.1.5-1.fc41"},
+        upgrades={"containerd.io": "1.6.33-3.1.fc41"},
+        removals={"podman-docker": "5:5.2.3-1.fc41"},
     )
 
 

@@ -46,6 +46,11 @@ def test_a_command_that_reads_nothing_ends_all_the_same() -> None:
     assert run(["true"], stdin=b"x" * 10_000_000).exit_code == 0
 
 
+def test_what_a_command_says_on_stderr_steers_no_terminal() -> None:
+    said = Result(1, b"out", b"\x1b[31mE:\x1b[0m \xc3\xbc \xff\r\nwhy\x07\n\n")
+    assert said.stderr_text == "[31mE:[0m \u00fc \ufffd\nwhy"
+
+
 def test_a_failed_command_says_its_status_and_its_last_lines() -> None:
     with pytest.raises(RemoteError) as caught:
         run("seq 1 40; echo why >&2; exit 3")
