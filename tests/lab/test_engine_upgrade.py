@@ -123,6 +123,7 @@ def test_an_upgrade_of_every_engine_loses_no_request_and_no_quorum(serving: Serv
     assert all(found.running for each in after.values() for found in each.values())
 
 
+@pytest.mark.full
 def test_a_restart_by_hand_goes_host_by_host(serving: Serving) -> None:
     began = of_each(serving.lab.hosts, started)
     load = traffic(serving.caller, *serving.servers, limit_s=LOAD_S)
@@ -142,6 +143,7 @@ def started(host: LabHost) -> int:
     return int(host.run(told).stdout)
 
 
+@pytest.mark.full
 def test_what_can_not_be_taken_away_is_not_stopped(serving: Serving) -> None:
     """A stop of all hosts ends before the last engine; the ensemble is not reached."""
     run = serving.run("deploy/service.py", NEW, "--data", "action=stop")

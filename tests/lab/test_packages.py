@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import subprocess
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.lab import Lab, LabError, LabHost, packages, repository
+from tests.lab import Lab, LabError, LabHost, packages
 from tests.lab.packages import ENGINES, NUMBERS
 from tests.lab.repository import Repository
 
@@ -18,33 +16,10 @@ INSTALL = "DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recom
 
 
 @pytest.fixture(scope="module")
-def kinds() -> Iterator[Lab]:
-    """A lab for hosts of many kinds; each is added by the first test that wants it."""
-    lab = Lab("check-kinds")
-    lab.down()
-    lab.up(hosts=0, registry=0)
-    yield lab
-    lab.down()
-
-
-@pytest.fixture(scope="module")
-def served(kinds: Lab) -> Iterator[Repository]:
-    before = threading.active_count()
-    with repository.serve(kinds) as repo:
-        yield repo
-    assert threading.active_count() == before
-
-
-@pytest.fixture
-def repo(served: Repository) -> Repository:
-    served.heal()
-    served.requests.clear()
-    return served
-
-
-@pytest.fixture(scope="module")
 def rpm_host(kinds: Lab) -> LabHost:
-    return kinds.add("rpm", flavours=["rpm"])
+    kinds.add("rpm", flavours=["rpm"])
+    kinds.reset("rpm")
+    return kinds["rpm"]
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +86,7 @@ def test_dnf_refuses_packages_that_are_not_signed(rpm_host: LabHost, repo: Repos
     assert rpm_host.run("rpm -q docker-ce-cli", check=False).returncode == 1
 
 
+@pytest.mark.full
 def test_an_rpm_host_runs_the_engine_and_upgrades_it(
     kinds: Lab, rpm_host: LabHost, repo: Repository
 ) -> None:
@@ -136,11 +112,14 @@ def test_an_rpm_host_runs_the_engine_and_upgrades_it(
     assert "conflicts with" in refused.stdout + refused.stderr
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("release", NUMBERS)
 def test_each_debian_runs_the_engines_that_there_are_for_it(
     kinds: Lab, old: LabHost, repo: Repository, release: str
 ) -> None:
     host = old if release == old.release else kinds.add(release, release)
+    if host is not old:
+        kinds.reset(release)
     use_deb(host, repo, repo.wrong_key)
     refused = host.run("apt-get update", check=False)
     assert refused.returncode == 100
@@ -177,8 +156,11 @@ def test_a_small_disk_is_that_small_also_after_a_reboot(old: LabHost) -> None:
     assert old.run(f"test -e /var/lib/docker/kept && {size}").stdout.split() == before
 
 
+@pytest.mark.full
 def test_a_host_with_sysvinit_runs_docker_and_comes_back(kinds: Lab) -> None:
-    host = kinds.add("sysvinit", flavours=["sysvinit"])
+    kinds.add("sysvinit", flavours=["sysvinit"])
+    kinds.reset("sysvinit")
+    host = kinds["sysvinit"]
     assert host.run("cat /proc/1/comm; hostname -I").stdout.split() == ["init", host.address]
     assert host.run("test -e /run/systemd/system", check=False).returncode == 1
     host.run(f"apt-get -q update && {INSTALL} docker.io", timeout_s=300)
