@@ -151,6 +151,24 @@ def test_a_file_whose_copy_cannot_be_kept_is_not_touched(host: Host) -> None:
         assert second.stat().st_mode & 0o777 == 0o600
 
 
+def test_a_file_whose_copy_cannot_be_found_again_is_not_touched(host: Host) -> None:
+    file = host.file("/etc/file", "good\n")
+    host.program("cp", f'ln -s /dev/full "${{4%.old}}.path"; exec {tool("cp")} "$@"')
+    done = host.run(f"put a {file} 644", cargo={"a": "A\n"})
+    assert done.returncode == 1
+    assert done.stderr.endswith(f"{file} can't be saved before it is changed\n")
+    assert file.read_text() == "good\n"
+
+
+def test_a_file_that_cannot_be_moved_into_place_leaves_no_trace(host: Host) -> None:
+    file = host.file("/etc/file", "good\n")
+    host.program("mv", "exit 1")
+    done = host.run(f"put a {file} 644", cargo={"a": "A\n"})
+    assert (done.returncode, done.stderr) == (1, f"{file} can't be written\n")
+    assert file.read_text() == "good\n"
+    assert [path.name for path in file.parent.iterdir()] == ["file"]
+
+
 @pytest.mark.parametrize("fails", [True, False], ids=["fails", "goes-well"])
 def test_what_is_taken_away(host: Host, fails: bool) -> None:
     old, none = host.file("/etc/old file", "old\n", 0o600), host.file("/etc/none")
@@ -526,6 +544,13 @@ def test_what_dnf_let_go_is_held_again_where_a_step_fails(host: Host, code: int)
     assert host.run(lines, "dnf.sh", cargo={"install.sh": script}).returncode == bool(code)
     held = {"kernel", "docker-ce"} if code else {"kernel"}
     assert set(conf.read_text().partition("=")[2].split()) == held
+
+
+def test_what_was_let_go_for_a_step_that_went_well_is_not_held_again(host: Host) -> None:
+    host.program("dpkg-query", "printf installed")
+    host.program("apt-mark")
+    assert host.run("unhold docker-ce\nkeep\nfail later", "apt.sh").returncode == 1
+    assert host.calls == ["apt-mark unhold docker-ce"]
 
 
 def test_what_cannot_be_held_again_keeps_nothing_else_from_being_put_back(host: Host) -> None:
