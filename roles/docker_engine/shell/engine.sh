@@ -138,9 +138,24 @@ service_up() {
 service_down() {
     service_do stop || fail_with_log "the docker service can't be stopped"
 }
+
+# service_again SECONDS [KEY]: restarted; where it does not come up, with what it had before.
 service_again() {
+    if service_do restart && answers "$1"; then
+        keep
+        return
+    fi
+    if [ -n "$(ls "$undo")" ]; then
+        printf '%sthe engine does not start with it, so the old is back:\n' "${2-}" >&2
+    else
+        printf 'the engine does not come up again; it says:\n' >&2
+    fi
+    service_log >&2
+    put_back
+    reread_units
     service_do restart
-    service_up "$1"
+    answers "$1"
+    exit 1
 }
 
 # stop_containers SECONDS NAME [SECONDS NAME]...: cleanly, and side by side; started again at the end.
@@ -162,6 +177,7 @@ leave_stopped() { rm -f "$stopped"; }
 start_containers() {
     answers "${start_timeout_s:-60}" || {
         printf 'left stopped: %s\n' "$(tr '\n' ' ' <"$stopped")" >&2
+        : >"$stopped"
         return 1
     }
     bad=
@@ -177,7 +193,8 @@ start_containers() {
 
 # start_ours LABEL: every container of ours that an earlier stop has left.
 start_ours() {
-    docker ps -a --filter "label=$1" --filter status=exited --format '{{.Names}}' >"$stopped"
+    docker ps -a --filter "label=$1" --filter status=exited --format '{{.Names}}' >"$stopped" ||
+        fail "the engine does not tell its containers"
     start_containers || exit 1
 }
 
@@ -225,15 +242,6 @@ configure() {
         keep
         return
     fi
-    if service_do restart && answers "$3"; then
-        keep
-        return
-    fi
-    printf 'docker_engine.config: the engine does not start with it, so the old is back:\n' >&2
-    service_log >&2
-    put_back
-    service_do restart
-    answers "$3"
-    exit 1
+    service_again "$3" 'docker_engine.config: '
 }
 service_reload() { kill -s HUP "$(cat /var/run/docker.pid)" 2>>"$log"; }
