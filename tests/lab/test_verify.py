@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 from tests.lab import Lab, LabHost
 from tests.lab.conftest import Fleet
+from tests.lab.packages import podman_docker
 from tests.lab.reading import commands_sent, disk, of_each, wait_until
 from tests.lab.running import Checkout, Listed, Run
 
@@ -123,3 +125,34 @@ def test_a_report_that_cannot_be_written_is_told_before_hosts_are_read(
     assert run.exit_code == 1
     assert f"verify_report: {path.parent} is no directory" in run.output
     assert commands_sent(bare["app-1"]) - sent == 1, "to count"
+
+
+BREAK = """
+rm -f /etc/resolv.conf && echo 'nameserver 198.18.255.254' > /etc/resolv.conf
+mkdir -p /etc/ufw /etc/docker
+echo 'ENABLED=yes' > /etc/ufw/ufw.conf
+echo '{"hosts": ["tcp://0.0.0.0:2375"]}' > /etc/docker/daemon.json
+"""
+
+
+def test_what_is_wrong_with_a_host_is_found_by_name(
+    kinds: Lab, own: Checkout, tmp_path: Path
+) -> None:
+    """A disk too small, no DNS, another's package, a port taken, a firewall, an open socket."""
+    host = kinds.add("unfit", "bullseye", docker_disk_mb=300)
+    package = podman_docker("bullseye")
+    host.feed(package.read_bytes(), f"cat > /root/{package.name}; dpkg -i /root/{package.name}")
+    host.run(BREAK)
+    inventory = own.inventory([Listed(host, groups=["engine"])], {"export_ip": host.address})
+    with listening(host, 1080):
+        run, told = verified(own, inventory, tmp_path / "report.json")
+    kinds.add("unfit")  # made anew
+    assert run.exit_code == 1
+    failed, warned = of(told["unfit"], "fail"), of(told["unfit"], "warn")
+    assert set(failed) == {"disk-data-root", "dns", "conflicting-packages", "ports"}
+    assert re.match(r"/var/lib/docker has 2\d\d MiB free of 2\d\d MiB", failed["disk-data-root"])
+    assert failed["dns"].endswith("does not resolve")
+    assert failed["conflicting-packages"].startswith("podman-docker")
+    expected = {"end-of-life", "firewall", "host-name", "package-source", "tcp-socket"}
+    assert expected <= set(warned)
+    assert warned["end-of-life"].startswith("debian 11 came to its end on 2026-08-31")
