@@ -35,7 +35,7 @@ def main() -> None:
         after_s = ended - max(done.values())
         spread_s = max(done.values()) - min(done.values())
         sys.stdout.write(
-            f"{HOSTS} hosts in {run.duration_s:.1f} s; the run ended {after_s:.1f} s after the slowest "
+            f"{HOSTS} hosts in {run.duration_s:.1f} s; it ended {after_s:.1f} s after the slowest "
             f"package transaction, which ended {spread_s:.1f} s after the fastest\n"
         )
     finally:
