@@ -31,9 +31,11 @@ def check(fleet: Fleet) -> list[Problem]:
 
 
 def _problems(member: Member) -> Iterator[Problem]:
+    yield from _engine_problems(member.name, member.observed)
+    if not member.in_limit:
+        return
     yield from _source_problems(member)
     yield from _version_problems(member)
-    yield from _engine_problems(member.name, member.observed)
     spec = member.wanted.docker_engine
     try:
         if spec.source != "present":

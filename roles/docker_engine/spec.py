@@ -31,6 +31,12 @@ def _fingerprint(value: str) -> str:
     return digits
 
 
+def _without_hosts(config: dict[str, Any]) -> dict[str, Any]:
+    if "hosts" in config:
+        raise ValueError("'hosts', found here, is the service unit's own: no TCP socket is opened")
+    return config
+
+
 Url = Annotated[str, AfterValidator(_http_url)]
 Sha256 = Annotated[str, AfterValidator(_sha256)]
 Fingerprint = Annotated[str, AfterValidator(_fingerprint)]
@@ -94,7 +100,7 @@ class DockerEngineSpec(Data):
     """`source` is `files`: all packages of the engine that the host's own sources lack."""
     vendor: Vendor = Vendor()
     script: Download | None = None
-    config: dict[str, Any] = Field(default_factory=dict)
+    config: Annotated[dict[str, Any], AfterValidator(_without_hosts)] = Field(default_factory=dict)
     """Keys of `daemon.json`; None takes a key out. Keys that are not named stay as they are."""
     proxy: ProxySettings | None = None
     install_timeout_s: Seconds = 900
@@ -108,6 +114,4 @@ class DockerEngineSpec(Data):
             raise ValueError("'files' is empty; name the engine's packages, or take another source")
         if self.source == "script" and self.script is None:
             raise ValueError("'script' is missing; name the script's url and sha256")
-        if "hosts" in self.config:
-            raise ValueError("'hosts' is the service unit's own: the engine opens no TCP socket")
         return self

@@ -46,7 +46,7 @@ def architecture(host: Subject) -> Judged:
     newest, rule = of_machine(o.architecture, o.os_id, o.os_like)
     if newest is None:
         return failed(f"{o.architecture}: {rule}", OTHER_MACHINE)
-    if numbers(host.engine) > numbers(newest):
+    if rule and numbers(host.engine) > numbers(newest):
         text = f"{o.architecture} runs engines up to {newest}, wanted {host.engine}: {rule}"
         return failed(text, f'set docker_engine.version = "{newest}"')
     return passed(o.architecture)
@@ -70,7 +70,7 @@ def kernel(host: Subject) -> Judged:
     remedy = newer_kernel(o.os_id, o.os_like, o.os_version, o.architecture)
     if newest is None:
         return failed(f"{o.kernel} runs no engine: {rule}", remedy)
-    if numbers(host.engine) <= numbers(newest):
+    if rule is None or numbers(host.engine) <= numbers(newest):
         return passed(o.kernel if rule is None else f"{o.kernel}, for engine {host.engine}")
     return failed(
         f"{o.kernel} can't run engine {host.engine}; the newest that is safe there is {newest}: "

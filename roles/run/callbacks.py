@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from fnmatch import fnmatch
 from weakref import WeakSet
 
 from pyinfra.api import Host, State
@@ -73,14 +75,24 @@ def connect_error(host: Host) -> str:
     return error
 
 
-def listen(state: State) -> None:
-    """Add the callbacks as soon as pyinfra has set its state up, which is before it connects."""
+def listen(state: State, limit: Iterable[str] = ()) -> None:
+    """Add the callbacks as soon as pyinfra has set its state up, which is before it connects.
+
+    A `limit` that names nothing ends the run: pyinfra would do nothing, and call that a success.
+    """
     set_up = state.init
 
     def init(*arguments: object, **more: object) -> None:
         set_up(*arguments, **more)  # type: ignore[arg-type]
         if not len(state.inventory):
             raise InventoryError("the inventory lists no host; add one, or name another inventory")
+        for pattern in limit:
+            names = (*(host.name for host in state.inventory), *state.inventory.groups)
+            if not any(fnmatch(name, pattern) for name in names):
+                raise InventoryError(
+                    f"--limit {pattern}: the inventory has no such host or group, and nothing was "
+                    "done; of several, each takes a --limit of its own"
+                )
         state.add_callback_handler(Callbacks())
         take_any_bytes()
 

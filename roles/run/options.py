@@ -73,7 +73,7 @@ def capture() -> None:
     state.should_raise_failed_hosts = _past_connecting
     pyinfra_cli.cli._set_fail_prompts = lambda state, config: None
     interrupt.install()
-    callbacks.listen(ctx_state.get())
+    callbacks.listen(ctx_state.get(), given["limit"] or ())
     reports.run_reports(ctx_state.get(), _options.deploys)
 
 

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from gevent.lock import BoundedSemaphore
+from pyinfra import logger
 from pyinfra.api import State
 from pyinfra.api.exceptions import PyinfraError
 from pyinfra.api.state import StateStage
 from pyinfra.context import ctx_state
 from pyinfra_cli import util
 
-REPORTS = ("verify.py", "service.py")
-"""Deploy files that tell of hosts, and end the run themselves."""
+from roles.run.callbacks import connect_error
+from roles.run.merge import merged_data
+
+REPORTS = {"verify.py": None, "service.py": "status"}
+"""Deploy files that tell of hosts and end the run themselves; some only where `action` is this."""
 
 _locks: WeakKeyDictionary[State, BoundedSemaphore] = WeakKeyDictionary()
 
@@ -42,6 +47,13 @@ def told_once() -> Iterator[State | None]:
     lock.release()
 
 
+def _tells(state: State, deploy: str) -> bool:
+    name = Path(deploy).name
+    if name not in REPORTS:
+        return False
+    return REPORTS[name] in (None, *(merged_data(host).get("action") for host in state.inventory))
+
+
 def run_reports(state: State, deploys: tuple[str, ...]) -> None:
     """Have the reports among `deploys` run where pyinfra itself would end: no host is left."""
     fail: Callable[..., None] = state.fail_hosts
@@ -52,9 +64,11 @@ def run_reports(state: State, deploys: tuple[str, ...]) -> None:
             fail(hosts, activated_count)
         except PyinfraError:
             if state.current_stage == StateStage.Connect and not state.active_hosts:
-                for deploy in deploys:
-                    if Path(deploy).name in REPORTS:
-                        util.exec_file(deploy)
+                for deploy in filter(partial(_tells, state), deploys):
+                    util.exec_file(deploy)
+                for host in state.inventory:
+                    if state.is_host_in_limit(host):
+                        logger.error(f"{host.name}: can't be reached: {connect_error(host)}")
             raise
 
     def set_stage(stage: StateStage) -> None:

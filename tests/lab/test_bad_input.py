@@ -137,6 +137,14 @@ def test_one_host_under_two_names_is_refused(unchanged: Unchanged) -> None:
     assert f"app-1 and twin have one address, {host.address}; list each host once" in problem
 
 
+def test_a_limit_that_names_nobody_is_no_success(unchanged: Unchanged) -> None:
+    inventory = unchanged.checkout.inventory(unchanged.lab.hosts)
+    run = unchanged.checkout.run(inventory, "-y", "--limit", "app-1", "--limit", "app-9")
+    assert run.exit_code == 1
+    assert "--limit app-9: the inventory has no such host or group" in run.output
+    assert of_each(unchanged.lab.hosts, disk) == unchanged.disks
+
+
 def test_a_host_that_does_not_answer_is_named(unchanged: Unchanged) -> None:
     host = unchanged.lab["app-2"]
     host.stop()

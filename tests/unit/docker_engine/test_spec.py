@@ -49,8 +49,8 @@ def test_what_is_not_said() -> None:
         ),
         (
             {"config": {"hosts": ["tcp://0.0.0.0:2375"]}},
-            "",
-            "Value error, 'hosts' is the service unit's own: the engine opens no TCP socket",
+            "config",
+            "Value error, 'hosts', found here, is the service unit's own: no TCP socket is opened",
         ),
         (
             {"files": [{"sha256": SUM}]},

@@ -70,6 +70,11 @@ def test_a_fit_host(observed: Observed) -> None:
     assert [finding.check for finding in told] == list(TEXTS) == list(CHECKS)
 
 
+def test_an_engine_that_is_newer_than_the_table_is_no_reason_to_refuse() -> None:
+    assert of("kernel", bare(), **version("99.1.0")).verdict == "pass"
+    assert of("architecture", bare(), **version("99.1.0")).verdict == "pass"
+
+
 FAILS = [
     ("root", bare(user_id=1000), {}, "commands run as user 1000, expected root"),
     (

@@ -9,24 +9,26 @@ from tests.unit.build import local_state
 
 
 @pytest.mark.parametrize(
-    "deploy, stage, hosts, runs",
+    "deploy, action, stage, runs",
     [
-        ("deploy/verify.py", StateStage.Connect, ("app-1",), True),
-        ("deploy/soa.py", StateStage.Connect, ("app-1",), False),
-        ("deploy/verify.py", StateStage.Execute, ("app-1",), False),
+        ("deploy/verify.py", None, StateStage.Connect, True),
+        ("deploy/service.py", "status", StateStage.Connect, True),
+        ("deploy/service.py", "restart", StateStage.Connect, False),
+        ("deploy/soa.py", None, StateStage.Connect, False),
+        ("deploy/verify.py", None, StateStage.Execute, False),
     ],
-    ids=["a-report", "no-report", "later"],
+    ids=["a-report", "status", "no-status", "no-report", "later"],
 )
 def test_a_report_runs_though_no_host_is_left(
     monkeypatch: pytest.MonkeyPatch,
     deploy: str,
+    action: str | None,
     stage: StateStage,
-    hosts: tuple[str, ...],
     runs: bool,
 ) -> None:
     ran: list[str] = []
     monkeypatch.setattr("pyinfra_cli.util.exec_file", ran.append)
-    state = local_state(*hosts)
+    state = local_state("app-1", everywhere={"action": action})
     run_reports(state, (deploy,))
     state.current_stage = stage
     with pytest.raises(PyinfraError, match="No hosts remaining"):
