@@ -290,6 +290,7 @@ class LabHost:
         argv += ["systemd-nspawn", "--quiet", "--boot", f"--directory={root}"]
         argv += [f"--machine={self.machine}", f"--hostname={self.name}"]
         argv += ["--register=no", "--keep-unit", "--private-users=no", "--capability=all"]
+        argv.append("--drop-capability=CAP_SYS_TIME")  # the clock is the whole machine's
         argv += ["--system-call-filter=add_key keyctl bpf"]  # Docker needs them
         argv += [f"--network-bridge={self.network.bridge}", "--console=pipe"]
         argv += ["--resolv-conf=off", "--timezone=off", "--link-journal=no"]
