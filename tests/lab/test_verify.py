@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.lab import Lab, LabHost
+from tests.lab import Lab, LabHost, machine
 from tests.lab.conftest import Fleet
 from tests.lab.packages import podman_docker
 from tests.lab.reading import commands_sent, disk, of_each, wait_until
@@ -127,28 +127,30 @@ def test_a_report_that_cannot_be_written_is_told_before_hosts_are_read(
     assert commands_sent(bare["app-1"]) - sent == 1, "to count"
 
 
-BREAK = """
-rm -f /etc/resolv.conf && echo 'nameserver 198.18.255.254' > /etc/resolv.conf
-mkdir -p /etc/ufw /etc/docker
-echo 'ENABLED=yes' > /etc/ufw/ufw.conf
-echo '{"hosts": ["tcp://0.0.0.0:2375"]}' > /etc/docker/daemon.json
-"""
+NO_DNS = "rm -f /etc/resolv.conf && echo 'nameserver 198.18.255.254' > /etc/resolv.conf"
+OPEN_SOCKET = """echo '{"hosts": ["tcp://0.0.0.0:2375"]}' > /etc/docker/daemon.json"""
+FIREWALL = "mkdir -p /etc/ufw /etc/docker && echo 'ENABLED=yes' > /etc/ufw/ufw.conf"
+DEAD_SOURCE = "echo 'deb http://{gateway}:9/debian bookworm main' > /etc/apt/sources.list"
 
 
 def test_what_is_wrong_with_a_host_is_found_by_name(
     kinds: Lab, own: Checkout, tmp_path: Path
 ) -> None:
-    """A disk too small, no DNS, another's package, a port taken, a firewall, an open socket."""
-    host = kinds.add("unfit", "bullseye", docker_disk_mb=300)
+    """Many things on one host; on the other, where Docker would lie and come from."""
+    small = kinds.add("small", "bullseye", docker_disk_mb=300)
     package = podman_docker("bullseye")
-    host.feed(package.read_bytes(), f"cat > /root/{package.name}; dpkg -i /root/{package.name}")
-    host.run(BREAK)
-    inventory = own.inventory([Listed(host, groups=["engine"])], {"export_ip": host.address})
-    with listening(host, 1080):
-        run, told = verified(own, inventory, tmp_path / "report.json")
-    kinds.add("unfit")  # made anew
+    small.feed(package.read_bytes(), f"cat > /root/{package.name}; dpkg -i /root/{package.name}")
+    small.run(f"{NO_DNS} && {FIREWALL} && {OPEN_SOCKET}")
+    poor = kinds.add("poor", "bookworm")
+    poor.run(DEAD_SOURCE.format(gateway=poor.network.gateway))
+    if machine.has_cgroup_v1():
+        poor.run("umount /sys/fs/cgroup/freezer")
+    data = {"docker_engine": {"config": {"data-root": "/srv/docker"}}}
+    hosts = [Listed(small, groups=["engine"]), Listed(poor, data, groups=["engine"])]
+    with listening(small, 1080):
+        run, told = verified(own, own.inventory(hosts), tmp_path / "report.json")
     assert run.exit_code == 1
-    failed, warned = of(told["unfit"], "fail"), of(told["unfit"], "warn")
+    failed, warned = of(told["small"], "fail"), of(told["small"], "warn")
     assert set(failed) == {"disk-data-root", "dns", "conflicting-packages", "ports"}
     assert re.match(r"/var/lib/docker has 2\d\d MiB free of 2\d\d MiB", failed["disk-data-root"])
     assert failed["dns"].endswith("does not resolve")
@@ -156,3 +158,9 @@ def test_what_is_wrong_with_a_host_is_found_by_name(
     expected = {"end-of-life", "firewall", "host-name", "package-source", "tcp-socket"}
     assert expected <= set(warned)
     assert warned["end-of-life"].startswith("debian 11 came to its end on 2026-08-31")
+    failed = of(told["poor"], "fail")
+    if machine.has_cgroup_v1():
+        assert failed.pop("cgroups") == "the controllers freezer are not mounted"
+    assert set(failed) == {"data-root", "package-source"}
+    assert failed["data-root"].startswith("/srv/docker lies on overlayfs")
+    assert failed["package-source"].endswith("does not answer within 3 s")
