@@ -2,8 +2,8 @@
 
     pyinfra INVENTORY deploy/service.py --data action=status|start|stop|restart [--limit HOST]
 
-`status` reads, changes nothing, and exits with 1 where an engine does not answer. The others go
-host by host: drained before, proven after. A stopped engine stays down until `start`, or a boot.
+`status` reads, changes nothing, and exits with 1 where an engine does not answer or a part is down.
+The others go host by host: drained before, proven after. A stopped engine stays down until `start`.
 """
 
 from roles.docker_engine import service

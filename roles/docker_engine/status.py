@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from roles.container.spec import PART_LABEL
 from roles.docker_engine.packages import installed_engine
 from roles.host_check.finding import printable
 from roles.observed import Observed
@@ -26,7 +27,7 @@ WIDTH = 120
 
 @dataclass(frozen=True)
 class EngineStatus:
-    """One host's line. `is_well`: an engine answers, and will after the next boot."""
+    """One host's line. `is_well`: the engine answers, will after a boot, and runs all of ours."""
 
     host: str
     engine: str
@@ -45,13 +46,14 @@ class EngineStatus:
         )
         running = sum(container.running for container in observed.containers)
         is_up = observed.docker_version is not None
+        down = [c for c in observed.containers if PART_LABEL in c.labels and not c.running]
         return cls(
             host,
             f"{package} {observed.packages[package]}" if package else "none",
             ", ".join(words),
             observed.docker_version or observed.docker_error or "no",
             f"{running} of {len(observed.containers)} running" if is_up else "not known",
-            is_up and service.enabled,
+            is_up and service.enabled and not down,
         )
 
     @classmethod
@@ -63,8 +65,8 @@ def tell_status() -> None:
     """Where `action` is `status`: tell of every host of the limit, and end the run.
 
     Raises:
-        SystemExit: 1 where a host can't be read, or its engine is disabled or does not answer;
-            else 0.
+        SystemExit: 1 where a host can't be read, its engine is disabled or does not answer, or a
+            container of ours is down; else 0.
     """
     with told_once() as state:
         if state is None:

@@ -106,6 +106,28 @@ def test_a_serving_fleet_holds_its_own_ports(fleet: Fleet, tmp_path: Path) -> No
     assert {of(host, "pass")["ports"] for host in told.values()} == {"free, or our own"}
 
 
+def test_the_status_of_every_engine(fleet: Fleet) -> None:
+    def status() -> Run:
+        return fleet.checkout.run(
+            fleet.inventory,
+            "--data",
+            "action=status",
+            deploy="deploy/service.py",
+            stdin="silent",
+            timeout_s=VERIFIED_S,
+        )
+
+    run = status()
+    assert run.exit_code == 0, run.output
+    for host in fleet.hosts:
+        assert re.search(rf"{host.name} .*enabled, running .*2 of 2 running", run.output)
+    fleet.registry.run("docker stop osp-sdk")
+    down = status()
+    fleet.registry.run("docker start osp-sdk")
+    assert down.exit_code == 1
+    assert re.search(r"registry-1 .*1 of 2 running", down.output)
+
+
 def test_when_no_host_can_be_reached(bare: Lab, own: Checkout, tmp_path: Path) -> None:
     nowhere = [Listed(host, {"ssh_port": 23}) for host in bare.hosts]
     run, told = verified(own, own.inventory(nowhere), tmp_path / "report.json")
