@@ -63,15 +63,20 @@ def conduct(state: State, treatments: list[Treatment]) -> bool:
     in_turn = [t for t in treatments if t.interrupts]
     failures = [f for f in Pool(AT_ONCE).map(lambda t: _treat(state, t), at_once) if f]
     while in_turn and not failures:
+        if interrupt.requested():
+            logger.error(f"Not yet touched: {_named(in_turn)}")
         exit_if_interrupted()
         failure = _treat(state, in_turn.pop(0))
         failures += [failure] if failure else []
     for failure in failures:
         logger.error(failure)
     if failures and in_turn:
-        untouched = ", ".join(treatment.host.name for treatment in in_turn)
-        logger.error(f"The rollout stopped; not yet touched: {untouched}")
+        logger.error(f"The rollout stopped; not yet touched: {_named(in_turn)}")
     return not failures
+
+
+def _named(treatments: list[Treatment]) -> str:
+    return ", ".join(treatment.host.name for treatment in treatments)
 
 
 def wait_until(host: Host, missing: Callable[[], str | None], timeout_s: float) -> None:

@@ -210,7 +210,10 @@ def test_what_failed_is_not_told_as_done(
 
 
 def test_ctrl_c_lets_the_host_in_hand_be_finished(
-    state: State, steps: Steps, monkeypatch: pytest.MonkeyPatch
+    state: State,
+    steps: Steps,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     def press() -> None:
         monkeypatch.setattr(interrupt, "_requested", True)
@@ -220,6 +223,7 @@ def test_ctrl_c_lets_the_host_in_hand_be_finished(
         conduct(state, treatments)
     assert exited.value.code == 130
     assert steps == ["drain app-1", "apply app-1", "prove app-1"]
+    assert "Not yet touched: app-2" in caplog.text
 
 
 def test_waiting_ends_with_the_sign(state: State) -> None:
