@@ -127,18 +127,17 @@ def _installation(
 ) -> tuple[list[Step], list[Step], dict[str, Content]]:
     """What is done while everything runs, what after, and what goes along."""
     spec, wait_s = member.wanted.docker_engine, str(member.wanted.docker_engine.lock_timeout_s)
+    # A script knows nothing of holds; our own words go past those of packages that stay.
+    staying = () if materials.script else COMPANIONS.get(target(member)[0], ())
+    held = [n for n in installed_set(member.observed) if n in member.observed.held]
+    loose = [name for name in held if name not in staying]
+    unhold = [["unhold", *loose]] if loose else []
     if materials.script:
-        env = managed.proxy_env(spec.proxy)
-        held = [n for n in installed_set(member.observed) if n in member.observed.held]
-        install = [["run_script", SCRIPT, spec.version or ""]]
         return (
             [["await_lock", wait_s]],
-            [*([["unhold", *held]] if held else []), *install],
-            {SCRIPT: materials.script, "proxy.env": env},
+            [*unhold, ["run_script", SCRIPT, spec.version or ""]],
+            {SCRIPT: materials.script, "proxy.env": managed.proxy_env(spec.proxy)},
         )
-    coming = COMPANIONS.get(target(member)[0], ())
-    loose = [n for n in installed_set(member.observed) if n in member.observed.held]
-    loose = [name for name in loose if name not in coming]
     words = [
         *(_as_files(materials.packages) or _exactly(member)),
         *_going(member),
@@ -147,10 +146,9 @@ def _installation(
     prepare = [["prepare_packages", wait_s, *words]]
     if materials.packages:
         prepare.insert(0, ["without_sources"])
-    install = [["install_packages", *words]]
     return (
         prepare,
-        [*([["unhold", *loose]] if loose else []), *install],
+        [*unhold, ["install_packages", *words]],
         {path.name: path for path in materials.packages},
     )
 
@@ -239,12 +237,6 @@ def archive(member: Member, steps: list[Step], cargo: Cargo) -> Iterator[bytes]:
         entry.mode = 0o600
         entry.size = len(content) if isinstance(content, bytes) else content.stat().st_size
         yield entry.tobuf()
-        yield from [content] if isinstance(content, bytes) else _chunks(content)
+        yield from [content] if isinstance(content, bytes) else channel.chunks_of(content)
         yield bytes(-entry.size % tarfile.BLOCKSIZE)
     yield bytes(2 * tarfile.BLOCKSIZE)
-
-
-def _chunks(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while chunk := file.read(channel.CHUNK_BYTES):
-            yield chunk

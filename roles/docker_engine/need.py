@@ -12,14 +12,18 @@ from roles.docker_engine.packages import (
 )
 from roles.docker_engine.spec import DockerEngineSpec
 from roles.docker_engine.versions import matches, without_epoch
+from roles.observed import Observed
 from roles.run.fleet import Member
 
 
 def target(member: Member) -> tuple[str, ...]:
     """The packages that the wanted engine consists of, the engine's own first."""
-    spec = member.wanted.docker_engine
+    return packages_of(member.wanted.docker_engine, member.observed)
+
+
+def packages_of(spec: DockerEngineSpec, observed: Observed) -> tuple[str, ...]:
     if spec.source == "distro":
-        return distro_packages(member.observed)
+        return distro_packages(observed)
     if spec.source == "files":
         return tuple(sorted(named_files(spec), key=lambda name: name not in COMPANIONS))
     return VENDOR if spec.source in ("vendor", "script") else ()

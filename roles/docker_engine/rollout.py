@@ -142,8 +142,11 @@ def running_parts(member: Member) -> list[Rollout]:
 
 def running_containers(member: Member) -> dict[str, int]:
     """Our containers that run on a host now, with the seconds that each may take to stop."""
-    parts = [(role, part) for role, part in member.parts.items() if _runs(member, role)]
-    return {part.container: part.stop_timeout_s for _, part in parts}
+    return {
+        part.container: part.stop_timeout_s
+        for role, part in member.parts.items()
+        if _runs(member, role)
+    }
 
 
 def _has(member: Member, role: str) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from roles.docker_engine.need import named_files
-from roles.docker_engine.packages import COMPANIONS, VENDOR, distro_packages, installed_engine
+from roles.docker_engine.need import packages_of
+from roles.docker_engine.packages import COMPANIONS, installed_engine
 from roles.docker_engine.versions import numbers
 from roles.host_check.finding import Judged, Subject, failed, passed, warned
 from roles.observed import Disk
@@ -140,18 +140,8 @@ def conflicting_packages(host: Subject) -> Judged:
     foreign = [*host.fitness.conflicting, *(n for n in STAND_INS if n in host.observed.packages)]
     if foreign:
         return failed(f"{', '.join(foreign)}, which takes the engine's place")
-    wanted, engine = _wanted_engine(host), installed_engine(host.observed)
-    if wanted and engine not in (None, wanted):
-        source = host.wanted.docker_engine.source
-        return warned(f"{engine} of another source than '{source}', which replaces it")
+    spec, engine = host.wanted.docker_engine, installed_engine(host.observed)
+    wanted = [name for name in packages_of(spec, host.observed) if name in COMPANIONS]
+    if wanted and engine not in (None, wanted[0]):
+        return warned(f"{engine} of another source than '{spec.source}', which replaces it")
     return passed("none")
-
-
-def _wanted_engine(host: Subject) -> str | None:
-    """The package of the engine that a deploy would install; None where that is not known."""
-    spec = host.wanted.docker_engine
-    if spec.source == "distro":
-        return next(iter(distro_packages(host.observed)), None)
-    if spec.source == "files":
-        return next((name for name in named_files(spec) if name in COMPANIONS), None)
-    return VENDOR[0] if spec.source in ("vendor", "script") else None

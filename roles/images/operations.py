@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from itertools import groupby
 from pathlib import Path
 
@@ -78,13 +78,7 @@ def _import_base(state: State, host: Host, fleet: Fleet, build: Build) -> None:
     host.log(f"importing {wanted.base_image} from {base}")
     command = ["docker", "import", "-", wanted.base_image]
     timeout_s = wanted.transfer_timeout_s
-    channel.run(state, host, command, stdin=_chunks(Path(base)), timeout_s=timeout_s)
-
-
-def _chunks(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as content:
-        while chunk := content.read(channel.CHUNK_BYTES):
-            yield chunk
+    channel.run(state, host, command, stdin=channel.chunks_of(Path(base)), timeout_s=timeout_s)
 
 
 def _alike(found: list[Transfer]) -> list[list[Transfer]]:

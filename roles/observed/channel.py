@@ -10,6 +10,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import gevent
@@ -157,6 +158,13 @@ def stream(
     for consumer in consumers.values():
         if consumer.value is not None:
             raise consumer.value
+
+
+def chunks_of(path: Path) -> Iterator[bytes]:
+    """A file of this machine's, to be given as `stdin`."""
+    with path.open("rb") as content:
+        while chunk := content.read(CHUNK_BYTES):
+            yield chunk
 
 
 class _Collected:
