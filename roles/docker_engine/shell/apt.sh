@@ -62,8 +62,7 @@ rehearse() {
 }
 # rehearse_files [WORD]...: the same for package files.
 rehearse_files() {
-    mkdir -p "$work/lists/partial" "$work/sources"
-    : >"$work/sources.list"
+    without_sources
     simulate "$@"
 }
 simulate() {
@@ -107,7 +106,6 @@ install_packages() {
 without_sources() {
     mkdir -p "$work/lists/partial" "$work/sources"
     : >"$work/sources.list"
-    dpkg --force-confdef --force-confold --configure -a >>"$log" 2>&1 </dev/null 9>&-
 }
 # hold NAME...: those of them that are installed.
 hold() {

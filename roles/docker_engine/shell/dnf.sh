@@ -40,7 +40,12 @@ edited() {
             }
         }' "$main_conf"
 }
-edited remove "$engine_names" "$work/dnf.conf" >"$work/main.conf"
+# settings LINE...: for our own transactions alone.
+settings() {
+    [ $# -eq 0 ] || printf '%s\n' "$@" >>"$work/dnf.conf"
+    edited remove "$engine_names" "$work/dnf.conf" >"$work/main.conf"
+}
+settings
 
 dnf_run() { "$manager" -c "$work/main.conf" "$@" >>"$log" 2>&1 </dev/null 9>&-; }
 
@@ -53,16 +58,13 @@ lock_holder() {
     locked_by /var/lib/rpm/.rpm.lock
 }
 
-leave_no_trace() {
-    printf 'cachedir=%s\npersistdir=%s\nlogdir=%s\n' "$work/cache" "$work" "$work" >>"$work/dnf.conf"
-    edited remove "$engine_names" "$work/dnf.conf" >"$work/main.conf"
-}
+leave_no_trace() { settings "cachedir=$work/cache" "persistdir=$work" "logdir=$work"; }
 look_into_sources() {
     mkdir -p "$work/repos"
     for file in /etc/yum.repos.d/*.repo; do
         [ ! -f "$file" ] || [ "${file##*/}" = "$1" ] || cp "$file" "$work/repos"
     done
-    printf 'reposdir=%s\n' "$work/repos" >>"$work/dnf.conf"
+    settings "reposdir=$work/repos"
     leave_no_trace
     [ -n "$1" ] || return 0
     sed "s#^gpgkey=.*#gpgkey=file://$work/key.asc#" "$work/$1" >"$work/repos/$1"
@@ -123,8 +125,7 @@ install_packages() {
 # without_sources: what follows takes nothing but the files that came along.
 without_sources() {
     mkdir -p "$work/repos"
-    printf 'reposdir=%s\n' "$work/repos" >>"$work/dnf.conf"
-    edited remove "$engine_names" "$work/dnf.conf" >"$work/main.conf"
+    settings "reposdir=$work/repos"
 }
 # hold NAME...: add those of them that are installed to `exclude`; unhold NAME...: take out of it.
 hold() {

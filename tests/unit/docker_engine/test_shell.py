@@ -60,7 +60,7 @@ class Host:
         self, lines: str, *parts: str, cargo: dict[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run lines after the functions of these parts, with files that came along."""
-        work = self.folder / "work"
+        work = self.folder / "scratch"
         work.mkdir()
         for name, text in {"apt.conf": "", "dnf.conf": "", **(cargo or {})}.items():
             (work / name).write_text(text)
@@ -616,7 +616,7 @@ def test_apts_version_is_picked(host: Host, wanted: str, picked: str) -> None:
     done = host.run(f"pick docker-ce '{wanted}'", "apt.sh")
     assert (done.stdout.strip(), done.stderr) == (picked, "")
     verb = "madison" if wanted else "policy"
-    assert host.calls == [f"apt-cache -c {host.folder}/work/apt.conf {verb} docker-ce"]
+    assert host.calls == [f"apt-cache -c {host.folder}/scratch/apt.conf {verb} docker-ce"]
 
 
 def test_apt_has_no_candidate(host: Host) -> None:
@@ -653,7 +653,7 @@ def test_apt_rehearses(host: Host) -> None:
         "apt|Remv docker.io [20.10.24]",
     ]
     assert host.calls[-1] == (
-        f"apt-get -c {host.folder}/work/apt.conf -q -y -s -f install "
+        f"apt-get -c {host.folder}/scratch/apt.conf -q -y -s -f install "
         "--allow-downgrades --allow-change-held-packages "
         "docker-ce=5:26.1.5-1~debian.12~bookworm containerd.io docker.io-"
     )
@@ -690,7 +690,7 @@ def test_what_apt_does_not_have(host: Host, madison: str, told: str) -> None:
 
 def test_apts_settings_name_the_folder(host: Host) -> None:
     done = host.run('cat "$work/apt.conf"', "apt.sh", cargo={"apt.conf": 'Dir "@WORK@/lists";\n'})
-    assert done.stdout == f'Dir "{host.folder}/work/lists";\n'
+    assert done.stdout == f'Dir "{host.folder}/scratch/lists";\n'
 
 
 @pytest.mark.parametrize("step, known", [("hold", True), ("unhold", True), ("hold", False)])
@@ -815,7 +815,7 @@ def test_yum_serves_where_there_is_no_dnf(host: Host) -> None:
     lines = "write_main_conf add docker\ndnf_run makecache"
     assert host.run(lines, "dnf.sh").returncode == 0
     assert conf.read_text() == PLAIN.replace("[main]\n", "[main]\nexclude=docker\n")
-    assert host.calls == [f"yum -c {host.folder}/work/main.conf makecache"]
+    assert host.calls == [f"yum -c {host.folder}/scratch/main.conf makecache"]
 
 
 def test_dnf_holds_what_is_installed(host: Host) -> None:
@@ -857,7 +857,7 @@ def test_dnf_rehearses(host: Host, wanted: str, pin: str) -> None:
         f"pin|docker-ce|{pin}",
         *(f"dnf|{line}" for line in table.splitlines()),
     ]
-    conf = f"-c {host.folder}/work/main.conf"
+    conf = f"-c {host.folder}/scratch/main.conf"
     assert f"dnf -q {conf} list --showduplicates docker-ce" in host.calls
     assert host.calls[-1] == (
         f"dnf {conf} --assumeno install --allowerasing docker-ce-{pin} containerd.io"
@@ -870,7 +870,7 @@ def test_dnf_installs(host: Host) -> None:
     words = "docker-ce-3:26 --allowerasing"
     lines = f"lock_holder() {{ :; }}\nprepare_packages 5 {words}\ninstall_packages {words}"
     assert host.run(lines, "dnf.sh").returncode == 0
-    conf = f"-c {host.folder}/work/main.conf"
+    conf = f"-c {host.folder}/scratch/main.conf"
     assert host.calls == [
         f"dnf {conf} -y install --downloadonly {words}",
         f"dnf {conf} -y install {words}",
@@ -882,7 +882,7 @@ def test_dnf_takes_nothing_but_the_files(host: Host) -> None:
     host.program("dnf")
     lines = 'without_sources\ncat "$work/main.conf"; ls -A "$work/repos"'
     done = host.run(lines, "dnf.sh", cargo={"dnf.conf": "timeout=20\n"})
-    ours = f"[main]\ntimeout=20\nreposdir={host.folder}/work/repos\n"
+    ours = f"[main]\ntimeout=20\nreposdir={host.folder}/scratch/repos\n"
     assert done.stdout == f"{ours}{PLAIN.removeprefix('[main]')[1:]}{REPO}"
 
 
@@ -894,7 +894,7 @@ def test_apt_installs(host: Host) -> None:
         "install_packages docker-ce=5:26 runc-\ninstall_packages docker-ce=5:26"
     )
     assert host.run(lines, "apt.sh").returncode == 0
-    apt_get = f"apt-get -c {host.folder}/work/apt.conf -q -y"
+    apt_get = f"apt-get -c {host.folder}/scratch/apt.conf -q -y"
     allow = "--allow-downgrades --allow-change-held-packages"
     assert host.calls == [
         f"{apt_get} update",
