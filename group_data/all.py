@@ -5,9 +5,24 @@
 # is not the one that other hosts reach.
 export_ip = "auto"
 
-# How many hosts may be unreachable without ending a deploy before it starts. Raise it for one run
-# (--data max_unreachable=1) when a host is known to be down; it is then left as it is.
-max_unreachable = 0
+# How whatever interrupts (a replaced container, a changed engine) goes over the hosts. Each can be
+# said for one run: --data rollout.batch=2
+rollout = {
+    # How many hosts at a time: a number, or a share of the part's hosts like "25%". The registry's
+    # servers go one at a time in any case.
+    "batch": 1,
+    # The first host goes alone, whatever the batch.
+    "canary": True,
+    # How many hosts may fail before the rollout stops.
+    "max_failures": 0,
+    # How many hosts may be unreachable without ending a deploy before it starts. Raise it for one
+    # run when a host is known to be down; it is then left as it is.
+    "max_unreachable": 0,
+    # How long to wait between two batches, to look at graphs before it goes on.
+    "pause_s": 0,
+    # No further batch is begun when a rollout has taken that long. None: no limit.
+    "limit_s": None,
+}
 
 docker_engine = {
     # "distro": the distribution's own packages. "vendor": Docker's, or a mirror of them. "files":

@@ -5,6 +5,9 @@ soa_engine = {
     "image": {"name": "sayhello-service-engine", "context": "files/sayhello-service-engine"},
     # What is published on the host's address, and registered.
     "port": 1080,
+    # A second port of the host lets a new engine start beside the old one, so that even a fleet
+    # with a single engine is never without. It takes turns: both must be open to the proxies.
+    "second_port": None,
     # What the image listens on behind it.
     "container_port": 1080,
     # "UID:GID" that runs in the container and owns its directories. Remove it for images that
@@ -16,16 +19,19 @@ soa_engine = {
     },
     "memory_mb": 256,
     "pids": 256,
-    # More variables for the service, by name. These two are this image's own limits: how long a
-    # drain lasts that nobody ends (above drain.timeout_s), and how long it may take to end after
-    # SIGTERM (below stop_timeout_s).
-    "environment": {"DRAIN_LEASE_S": "90", "STOP_GRACE_S": "25"},
-    # Where the engine's node ADDRESS:PORT stands in the registry. Remove it for an image that
-    # registers elsewhere; what it registered is then not provable.
-    "registration": "/osp/services/sayhello/engines",
-    # How the engine is asked to leave the registry while it goes on serving. Remove it for an
-    # image that can't; it is then stopped with SIGTERM alone.
-    "drain": {"signal": "SIGUSR1", "undrain_signal": "SIGUSR2", "timeout_s": 60},
+    # More variables for the service, by name. This one is the image's own limit: how long it may
+    # take to end after SIGTERM (below stop_timeout_s).
+    "environment": {"STOP_GRACE_S": "25"},
+    # The engine's node in the registry. Remove it for an image that registers nothing; that it did
+    # is then not provable.
+    "registration": "/osp/services/sayhello/engines/{address}:{port}",
+    # How the engine is asked to leave the registry while it goes on serving: by a mark there, or
+    # {"by": "signal", "signal": "SIGUSR1", "undrain_signal": "SIGUSR2"}. Remove it for an image
+    # that knows neither; the proxies alone are then asked to let it go.
+    "drain": {"by": "mark", "timeout_s": 60},
+    # What a new engine must answer with 200, asked from every proxy's host. Remove it where no call
+    # is without consequence.
+    "call": "/sayhello?name=dockyard",
     # Raise it for a service that needs longer to finish what is in flight.
     "stop_timeout_s": 30,
     # Raise it for a service that needs longer to start and register.

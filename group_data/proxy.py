@@ -15,7 +15,10 @@ proxy = {
     # OSP_SERVICES: the services to find; OSP_RETRIES: how often an idempotent request may be
     # sent again, to another engine.
     "environment": {"OSP_SERVICES": "sayhello", "OSP_RETRIES": "2"},
-    "registration": "/osp/proxies",
+    "registration": "/osp/proxies/{address}:{port}",
+    # A new container takes over the listeners of the one that runs, so that no caller is refused.
+    # Remove it for an image that can't: it is then stopped before the other starts.
+    "handover": True,
     # Where the proxy tells which engines it knows. Remove it for a proxy that does not; whether
     # it has found an engine is then not provable.
     "status": {"port": 2081, "path": "/status"},

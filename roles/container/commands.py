@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from roles.container.spec import PART_LABEL, SPEC_LABEL, ContainerSpec
+from roles.observed import Container
 
 
 def run(spec: ContainerSpec) -> list[str]:
@@ -32,6 +33,10 @@ def stop(name: str, timeout_s: int) -> list[str]:
     return ["docker", "stop", "--time", str(timeout_s), name]
 
 
+def restart(name: str, timeout_s: int) -> list[str]:
+    return ["docker", "restart", "--time", str(timeout_s), name]
+
+
 def start(name: str) -> list[str]:
     return ["docker", "start", name]
 
@@ -39,6 +44,26 @@ def start(name: str) -> list[str]:
 def remove(name: str) -> list[str]:
     """Remove a container and the nameless volumes that it leaves; the host's directories stay."""
     return ["docker", "rm", "--volumes", name]
+
+
+def update(spec: ContainerSpec) -> list[str]:
+    return ["docker", "update", "--restart", spec.restart, spec.name]
+
+
+def rename(name: str, new: str) -> list[str]:
+    return ["docker", "rename", name, new]
+
+
+def never_restart(name: str) -> list[str]:
+    """Have a container stay as it is, also when the engine or the host starts again."""
+    return ["docker", "update", "--restart", "no", name]
+
+
+def restart_as(name: str, found: Container) -> list[str]:
+    """Give a container the restart policy back that it was found with."""
+    policy = ((found.inspect or {}).get("HostConfig") or {}).get("RestartPolicy") or {}
+    kind, count = policy.get("Name") or "no", policy.get("MaximumRetryCount") or 0
+    return ["docker", "update", "--restart", f"{kind}:{count}" if count else kind, name]
 
 
 def signal(name: str, signal: str) -> list[str]:

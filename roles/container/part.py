@@ -59,6 +59,11 @@ class PartSpec(Data):
         return [self.logs]
 
     @property
+    def host_ports(self) -> list[int]:
+        """Every TCP port of the host that the part takes, or may take."""
+        return [port for port, _ in self.ports]
+
+    @property
     def ports(self) -> list[tuple[int, int]]:
-        """Every TCP port of the host that the part takes, and the container's that is behind it."""
+        """The TCP ports of the host that the part takes now, and the container's behind each."""
         return []

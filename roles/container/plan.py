@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from roles.container.instance import current, is_beside, leftover
 from roles.container.part import PartSpec
 from roles.container.spec import PART_LABEL, SPEC_LABEL, ContainerSpec
 from roles.observed import Container, Observed
@@ -15,7 +16,7 @@ from roles.run.fleet import Fleet, Member
 from roles.run.problems import Problem
 
 Specify = Callable[[Fleet, Member], ContainerSpec]
-Verdict = Literal["keep", "create", "start", "replace"]
+Verdict = Literal["keep", "create", "start", "update", "replace", "tidy"]
 
 DIRECTORY_MODE = "750"
 
@@ -81,7 +82,13 @@ def verdict(spec: ContainerSpec, container: Container | None) -> tuple[Verdict, 
 
 def container_change(host: str, spec: ContainerSpec, observed: Observed) -> ContainerChange | None:
     """The change that a container needs; None where it runs as wanted."""
-    decided, why = verdict(spec, observed.container(spec.name))
+    decided, why = verdict(spec, current(observed, spec.name))
+    left = leftover(observed, spec.name)
+    if decided == "keep" and left:
+        why = "left by a run that ended early"
+        return ContainerChange(
+            host, spec.part, f"remove container {left.name}", why, left.running, "tidy"
+        )
     if decided == "keep":
         return None
     action = f"{decided} container {spec.name}"
@@ -140,7 +147,8 @@ def directory_problems(member: Member, role: str) -> list[Problem]:
 
 def container_problems(host: str, spec: ContainerSpec, observed: Observed) -> list[Problem]:
     """A container that has our name but not our label is an error, not a victim."""
-    namesakes = [c.name for c in observed.containers if c.labels.get(PART_LABEL) == spec.part]
+    ours = [c.name for c in observed.containers if c.labels.get(PART_LABEL) == spec.part]
+    namesakes = [name for name in ours if not is_beside(name)]
     if namesakes and spec.name not in namesakes:
         text = (
             f"the container is to be '{spec.name}', but runs as '{namesakes[0]}'; "

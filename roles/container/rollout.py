@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 import gevent
@@ -10,23 +11,45 @@ from pyinfra import logger
 from pyinfra.api import FunctionCommand, Host, State
 from pyinfra.api.command import PyinfraCommand
 
-from roles.container import commands
+from roles.container.instance import BEFORE, NEXT, Instance, current, serving
 from roles.container.plan import ContainerChange, Specify, container_changes
+from roles.container.replacement import DOCKER_S, Replacement
 from roles.container.spec import ContainerSpec
 from roles.observed import channel
-from roles.run.conductor import FAILURES, NotProven, Treatment, conduct
+from roles.run.conductor import FAILURES, Away, NotProven, Treatment, conduct
 from roles.run.current import current_fleet
 from roles.run.fleet import Fleet, Member
 
-DOCKER_S = 60
-"""How long Docker may take for a command that is quick by nature."""
 STEADY_S = 3
 
-Step = Callable[[State, Fleet, Member], None]
+Prove = Callable[[State, Fleet, Member, Instance], None]
+Aside = Callable[[State, Fleet, Member, Instance, Away], AbstractContextManager[None]]
+Ready = Callable[[State, Fleet, Member], None]
+Successor = Callable[[Fleet, Member], ContainerSpec | None]
+Order = Callable[[State, Fleet, list[Member]], list[Member]]
 
 
-def _nothing(state: State, fleet: Fleet, member: Member) -> None:
+def _proves_nothing(state: State, fleet: Fleet, member: Member, instance: Instance) -> None:
     return
+
+
+@contextmanager
+def _at_once(
+    state: State, fleet: Fleet, member: Member, instance: Instance, away: Away
+) -> Iterator[None]:
+    yield
+
+
+def _is_ready(state: State, fleet: Fleet, member: Member) -> None:
+    return
+
+
+def _none(fleet: Fleet, member: Member) -> ContainerSpec | None:
+    return None
+
+
+def _as_listed(state: State, fleet: Fleet, members: list[Member]) -> list[Member]:
+    return members
 
 
 @dataclass(frozen=True)
@@ -35,11 +58,17 @@ class Rollout:
 
     role: str
     specify: Specify
-    prove: Step = _nothing
-    drain: Step = _nothing
-    undrain: Step = _nothing
-    ready: Step = _nothing
+    prove: Prove = _proves_nothing
+    aside: Aside = _at_once
+    """A container out of service: entered when nobody calls it any more, left when it is stopped,
+    or is to be called again."""
+    ready: Ready = _is_ready
     """What must hold on the hosts that stay as they are, before another host is interrupted."""
+    successor: Successor = _none
+    """The container that may start beside the one that runs; None: that one is stopped first."""
+    order: Order = _as_listed
+    one_at_a_time: bool = False
+    """Whatever batch is wanted."""
 
     def commands(self, state: State) -> Generator[PyinfraCommand, None, None]:
         """What the part's operation yields; to be called with `_run_once`."""
@@ -48,16 +77,22 @@ class Rollout:
 
     def _conduct(self, state: State, host: Host) -> bool:
         fleet = current_fleet(state)
-        changes = container_changes(fleet, self.role, self.specify)
-        treatments = [
-            self._treatment(state, fleet, member, spec, change) for member, spec, change in changes
-        ]
-        if any(change.interrupts for _, _, change in changes):
-            changed = {member.name for member, _, _ in changes}
-            others = [m for m in fleet.running(self.role) if m.name not in changed]
+        changes = {m.name: c for m, _, c in container_changes(fleet, self.role, self.specify)}
+        try:
+            members = self.order(state, fleet, [m for m in fleet if m.name in changes])
+        except FAILURES as error:
+            logger.error(f"{self.role}: {error}")
+            return False
+        treatments = [self._treatment(state, fleet, m, changes[m.name]) for m in members]
+        running = fleet.running(self.role)
+        if any(change.interrupts for change in changes.values()):
+            others = [m for m in running if m.name not in changes]
             if not self.are_ready(state, fleet, others):
                 return False
-        return conduct(state, treatments)
+        pace = members[0].wanted.rollout
+        if self.one_at_a_time:
+            pace = pace.one_by_one
+        return conduct(state, treatments, pace, len(running))
 
     def are_ready(self, state: State, fleet: Fleet, members: list[Member]) -> bool:
         """A rollout that stopped at a host must not go on past it when it is run again."""
@@ -71,63 +106,61 @@ class Rollout:
         return True
 
     def _treatment(
-        self,
-        state: State,
-        fleet: Fleet,
-        member: Member,
-        spec: ContainerSpec,
-        change: ContainerChange,
+        self, state: State, fleet: Fleet, member: Member, change: ContainerChange
     ) -> Treatment:
         host = state.inventory.get_host(member.name)
+        spec = self.specify(fleet, member)
+        part = member.part(self.role)
+        assert part is not None, f"{member.name} runs no {self.role}"
+        old = current(member.observed, spec.name)
+        beside = self.successor(fleet, member) if change.verdict == "replace" else None
+        doing = Replacement(state, host, spec, change, old, part.ready_timeout_s)
+        starts_first = beside is not None and old is not None and old.running
 
-        def drain() -> None:
-            if change.interrupts:
-                self.drain(state, fleet, member)
+        def stopping() -> Instance | None:
+            """What callers would notice the end of."""
+            if change.verdict == "tidy":
+                left = (member.observed.container(f"{spec.name}{s}") for s in (NEXT, BEFORE))
+                return next((Instance.of(c) for c in left if c and c.running), None)
+            return serving(member.observed, spec.name)
 
-        def undrain() -> None:
-            if change.interrupts:
-                self.undrain(state, fleet, member)
+        def aside(away: Away) -> AbstractContextManager[None]:
+            instance = stopping() if change.interrupts and not starts_first else None
+            if instance is None:
+                return nullcontext()
+            return self.aside(state, fleet, member, instance, away)
+
+        def start_first(away: Away) -> None:
+            assert beside is not None and old is not None
+            self.prove(state, fleet, member, doing.start_beside(beside))
+            with self.aside(state, fleet, member, Instance(spec.name, old.environment), away):
+                doing.stop_old()
+
+        def apply(away: Away) -> None:
+            if starts_first:
+                start_first(away)
+            else:
+                doing.stop_first()
 
         def prove() -> None:
-            try:
-                self.prove(state, fleet, member)
-            except Exception:
-                show_logs(state, host, spec.name)
-                raise
+            found = beside if starts_first and beside else spec
+            name = f"{spec.name}{NEXT}" if starts_first else spec.name
+            self.prove(state, fleet, member, Instance(name, found.environment))
+
+        def prove_back() -> None:
+            if old is not None:
+                self.prove(state, fleet, member, Instance(spec.name, old.environment))
 
         return Treatment(
             host=host,
             changes=(change,),
-            drain=drain,
-            apply=lambda: converge(state, host, spec, change),
+            aside=aside,
+            apply=apply,
             prove=prove,
-            undrain=undrain,
+            settle=doing.settle,
+            take_back=doing.take_back,
+            prove_back=prove_back,
         )
-
-
-def converge(state: State, host: Host, spec: ContainerSpec, change: ContainerChange) -> None:
-    """Create, start or replace the container, as its change says."""
-    host.log(change.action)
-    if change.verdict == "start":
-        channel.run(state, host, commands.start(spec.name), timeout_s=DOCKER_S)
-        return
-    if change.verdict == "replace":
-        stop = commands.stop(spec.name, spec.stop_timeout_s)
-        channel.run(state, host, stop, timeout_s=spec.stop_timeout_s + DOCKER_S)
-        channel.run(state, host, commands.remove(spec.name), timeout_s=DOCKER_S)
-    run = commands.run(spec)
-    channel.run(state, host, run, stdin=commands.environment_file(spec), timeout_s=DOCKER_S)
-
-
-def show_logs(state: State, host: Host, name: str) -> None:
-    """Show the last lines that a container printed, where Docker still answers."""
-    try:
-        logs = channel.run(state, host, commands.last_logs(name), timeout_s=DOCKER_S, check=False)
-    except channel.RemoteError as error:
-        host.log(str(error), log_func=logger.error)
-        return
-    for line in logs.last_lines.splitlines():
-        host.log(f"{name}: {line}", log_func=logger.error)
 
 
 def prove_steady(state: State, host: Host, name: str) -> None:

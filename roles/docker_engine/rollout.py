@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
 from pyinfra import logger
 from pyinfra.api import FunctionCommand, Host, State
 from pyinfra.api.command import PyinfraCommand
 
+from roles.container.instance import Instance, serving
 from roles.container.rollout import Rollout
 from roles.docker_engine import commands, service
 from roles.docker_engine.commands import Cargo, Step
@@ -18,7 +20,7 @@ from roles.host_check.finding import printable
 from roles.observed import channel, forget, observe
 from roles.proxy import rollout as proxy
 from roles.registry import rollout as registry
-from roles.run.conductor import NotProven, Treatment, conduct
+from roles.run.conductor import Away, NotProven, Treatment, conduct
 from roles.run.current import current_fleet
 from roles.run.fleet import Fleet, Member
 from roles.run.problems import Problem
@@ -53,7 +55,7 @@ class EngineRollout:
     def _conduct(self, state: State, host: Host) -> bool:
         fleet = current_fleet(state)
         treatments = []
-        for member in fleet:
+        for member in registry.leader_last(state, fleet, list(fleet)):
             found = self.plan(member) if member.in_limit else []
             brought = self.bring(member) if found else None
             if isinstance(brought, Problem):
@@ -63,7 +65,8 @@ class EngineRollout:
                 treatments.append(self._treatment(state, fleet, member, found, brought))
         if not _others_are_ready(state, fleet, treatments):
             return False
-        done = conduct(state, treatments)
+        pace = fleet.members[0].wanted.rollout.one_by_one
+        done = conduct(state, treatments, pace, len(fleet.members))
         for treatment in treatments:
             forget(treatment.host)  # others may have read it meanwhile
         return done
@@ -80,18 +83,14 @@ class EngineRollout:
         interrupts = any(change.interrupts for change in found)
         affected = running_parts(member) if interrupts else []
 
-        asked: list[Rollout] = []
+        @contextmanager
+        def aside(away: Away) -> Iterator[None]:
+            with ExitStack() as stack:
+                for part, instance in affected:
+                    stack.enter_context(part.aside(state, fleet, member, instance, away))
+                yield
 
-        def drain() -> None:
-            for part in affected:
-                asked.append(part)
-                part.drain(state, fleet, member)
-
-        def undrain() -> None:
-            for part in asked:
-                part.undrain(state, fleet, member)
-
-        def apply() -> None:
+        def apply(away: Away) -> None:
             containers = running_containers(member) if interrupts else {}
             steps, cargo = self.compose(member, found, brought, containers)
             for change in found:
@@ -102,13 +101,12 @@ class EngineRollout:
             after = self._as_wanted(state, host, member)
             if not after.observed.docker_service.active:
                 return
-            before = running_parts(member)
-            started = [part for part in running_parts(after) if part not in before]
-            for part in PARTS:
-                if part in affected or part in started:
-                    part.prove(state, fleet, member)
+            before = [part for part, _ in running_parts(member)]
+            for part, instance in running_parts(after):
+                if interrupts or part not in before:
+                    part.prove(state, fleet, member, instance)
 
-        return Treatment(host, tuple(found), drain, apply, prove, undrain)
+        return Treatment(host, tuple(found), aside, apply, prove)
 
     def _as_wanted(self, state: State, host: Host, member: Member) -> Member:
         """Read the host again, and return it so: nothing may be left to do.
@@ -135,9 +133,11 @@ def _others_are_ready(state: State, fleet: Fleet, treatments: list[Treatment]) -
     )
 
 
-def running_parts(member: Member) -> list[Rollout]:
+def running_parts(member: Member) -> list[tuple[Rollout, Instance]]:
     """The parts that run on a host now, and whose callers would notice."""
-    return [part for part in PARTS if _runs(member, part.role)]
+    found = [(rollout, member.part(rollout.role)) for rollout in PARTS]
+    serves = [(r, serving(member.observed, part.container)) for r, part in found if part]
+    return [(rollout, instance) for rollout, instance in serves if instance]
 
 
 def running_containers(member: Member) -> dict[str, int]:

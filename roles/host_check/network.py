@@ -63,7 +63,7 @@ def ports(host: Subject) -> Judged:
     taken = [
         f"{port} ({role}) by {_named(holders.get(port))}"
         for role, part in host.parts.items()
-        for port, _ in part.ports
+        for port in part.host_ports
         if port in host.observed.listening and port not in ours
     ]
     if taken:
@@ -86,7 +86,7 @@ def _own_ports(host: Subject) -> Iterator[int]:
         yield from _published(container)
         part = host.parts.get(role)
         if part and part.network == "host":
-            yield from (port for port, _ in part.ports)
+            yield from (port for port in part.host_ports)
 
 
 def _published(container: Container) -> Iterator[int]:
@@ -124,7 +124,7 @@ def firewall(host: Subject) -> Judged:
         str(port)
         for part in host.parts.values()
         if part.network == "host"
-        for port, _ in part.ports
+        for port in part.host_ports
     ]
     opened = f"; it has to let in {', '.join(own)}" if own else ""
     return warned(f"{_and(active)} {'is' if len(active) == 1 else 'are'} active{opened}")

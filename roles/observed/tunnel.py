@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import gevent
 from gevent.server import StreamServer
-from paramiko import ChannelException
+from paramiko import ChannelException, SSHException
 from pyinfra import logger
 from pyinfra.api import Host
 from pyinfra.connectors.local import LocalConnector
@@ -58,6 +58,22 @@ def forwarded(host: Host, address: str, port: int) -> Iterator[tuple[str, int]]:
         yield "127.0.0.1", server.server_port
     finally:
         server.stop(timeout=1)
+
+
+def reaches(host: Host, address: str, port: int, timeout_s: float) -> bool:
+    """Tell whether a connection from `host` to `address:port` comes about; it is closed at once."""
+    if isinstance(host.connector, LocalConnector):
+        with suppress(OSError), socket.create_connection((address, port), timeout_s):
+            return True
+        return False
+    transport = host.connector.client.get_transport()  # type: ignore[attr-defined]
+    try:
+        transport.open_channel(
+            "direct-tcpip", (address, port), ("127.0.0.1", 0), timeout=timeout_s
+        ).close()
+    except (SSHException, EOFError, OSError):
+        return False
+    return True
 
 
 def _copy(source: Any, target: Any) -> None:

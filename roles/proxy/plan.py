@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from roles.container.instance import Instance
 from roles.container.plan import part_changes, part_problems
 from roles.container.spec import ContainerSpec, resolve
 from roles.images.plan import image_of
 from roles.proxy.spec import ProxySpec
+from roles.run.address import endpoint
 from roles.run.changes import Change
 from roles.run.fleet import Fleet, Member
 from roles.run.problems import Problem
@@ -18,17 +20,24 @@ def proxy(member: Member) -> ProxySpec:
     return member.wanted.proxy
 
 
-def registered_name(member: Member) -> str:
-    """The proxy's node in the registry."""
-    return f"{member.address}:{proxy(member).port}"
+def name_of(member: Member, instance: Instance) -> str:
+    """Where a proxy is reached: `ADDRESS:PORT`."""
+    told = instance.environment
+    port = told.get("EXPORT_PORT", str(proxy(member).port))
+    return endpoint(told.get("EXPORT_IP", str(member.address)), int(port))
 
 
 def container(fleet: Fleet, member: Member) -> ContainerSpec:
     part = proxy(member)
-    environment = fleet.told(member, part.port)
+    environment = fleet.told(member, part, part.port)
     if part.status:
         environment["OSP_STATUS_PORT"] = str(part.status.port)
     return resolve(ROLE, part, image_of(member, ROLE), str(member.address), environment)
+
+
+def successor(fleet: Fleet, member: Member) -> ContainerSpec | None:
+    """The container that takes over the listeners of the one that runs."""
+    return container(fleet, member) if proxy(member).handover else None
 
 
 def check(fleet: Fleet) -> list[Problem]:

@@ -2,61 +2,102 @@
 
 from __future__ import annotations
 
-from pyinfra.api import State
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+from pyinfra.api import Host, State
+
+from roles.container.instance import Instance
+from roles.container.replacement import DOCKER_S
 from roles.container.rollout import Rollout, prove_steady
-from roles.proxy.plan import ROLE, container, proxy, registered_name
-from roles.proxy.status import listed_engines, telling_proxies
+from roles.observed import channel
+from roles.proxy.plan import ROLE, container, name_of, proxy, successor
+from roles.proxy.status import Listing, listed_engines, telling_proxies
+from roles.registry.node import node
 from roles.registry.session import session
-from roles.run.conductor import wait_until
+from roles.run.conductor import Away, wait_until
 from roles.run.fleet import Fleet, Member
+from roles.soa_engine.plan import ROLE as ENGINE
 from roles.soa_engine.plan import running_name
 
 READY_S = 10
 
 
-def drain(state: State, fleet: Fleet, member: Member) -> None:
+@contextmanager
+def aside(
+    state: State, fleet: Fleet, member: Member, instance: Instance, away: Away
+) -> Iterator[None]:
     """See that another proxy answers, before this one is taken away; it drains itself at SIGTERM.
 
-    Of proxies that do not tell their state nothing is known.
+    One whose successor has its listeners can go at once. Of proxies that do not tell their state
+    nothing is known.
     """
-    others = {n: port for n, port in telling_proxies(fleet).items() if n != member.name}
+    others = {
+        n: port for n, port in telling_proxies(fleet).items() if n not in away | {member.name}
+    }
 
     def missing() -> str | None:
         if any(listed_engines(state, fleet[n], port) is not None for n, port in others.items()):
             return None
         return f"none of {', '.join(others)} answers, so this proxy can't be taken away"
 
-    if others:
+    if others and not proxy(member).handover:
         wait_until(state.inventory.get_host(member.name), missing, READY_S)
+    yield
 
 
-def prove(state: State, fleet: Fleet, member: Member) -> None:
+def prove(state: State, fleet: Fleet, member: Member, instance: Instance) -> None:
     """Wait until the proxy is registered and lists every engine that runs as up."""
     host = state.inventory.get_host(member.name)
-    part, name = proxy(member), registered_name(member)
-    status, path = part.status, part.registration
-    if status is None and path is None:
+    part = proxy(member)
+    if part.status is None and part.registration is None:
         host.log("what the proxy knows is not provable: it declares no status and no registration")
-        prove_steady(state, host, part.container)
-    if status:
-        engines = [running_name(other) for other in fleet.running("soa_engine")]
-
-        def unlisted() -> str | None:
-            listed = listed_engines(state, member, status.port)
-            if listed is None:
-                return "the proxy does not answer"
-            wrong = [n for n in engines if n and (n not in listed or listed[n].state != "up")]
-            return f"the proxy does not list {', '.join(wrong)} as up" if wrong else None
-
-        wait_until(host, unlisted, part.ready_timeout_s)
-    if path:
+        prove_steady(state, host, instance.name)
+    if part.status:
+        _prove_listing(state, fleet, member, instance, part.status.port)
+    if part.registration:
+        place = node(part.registration, name_of(member, instance))
         with session(host, fleet.registry_connection) as registry:
 
             def unregistered() -> str | None:
-                return None if registry.has(path, name) else f"{name} is not registered"
+                is_there = registry.has(place.folder, place.name)
+                return None if is_there else f"{place.name} is not registered"
 
             wait_until(host, unregistered, part.ready_timeout_s)
 
 
-ROLLOUT = Rollout(ROLE, container, prove=prove, drain=drain)
+def _prove_listing(
+    state: State, fleet: Fleet, member: Member, instance: Instance, status_port: int
+) -> None:
+    """Wait until this very container lists every engine as up.
+
+    Beside a predecessor either of the two may answer: what started before the container is the
+    other.
+    """
+    host = state.inventory.get_host(member.name)
+    started_at = _started_at(state, host, instance) if proxy(member).handover else ""
+    engines = [running_name(other) for other in fleet.running(ENGINE)]
+
+    def unlisted() -> str | None:
+        listing = listed_engines(state, member, status_port)
+        if listing is None:
+            return "the proxy does not answer"
+        if listing.since and listing.since[:26] < started_at:
+            return "the proxy that is to be replaced answers, the new one not yet"
+        return _missing(listing)
+
+    def _missing(listing: Listing) -> str | None:
+        listed = listing.engines
+        wrong = [n for n in engines if n and (n not in listed or listed[n].state != "up")]
+        return f"the proxy does not list {', '.join(wrong)} as up" if wrong else None
+
+    wait_until(host, unlisted, proxy(member).ready_timeout_s)
+
+
+def _started_at(state: State, host: Host, instance: Instance) -> str:
+    """When a container was started, by its host's clock, to the microsecond."""
+    look = ["docker", "inspect", "--format", "{{.State.StartedAt}}", instance.name]
+    return channel.run(state, host, look, timeout_s=DOCKER_S).text[:26]
+
+
+ROLLOUT = Rollout(ROLE, container, prove=prove, aside=aside, successor=successor)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Self
+
+from pydantic import model_validator
+
 from roles.container.part import Mount, PartSpec
+from roles.registry.node import Registration
 from roles.run.model import AbsolutePath, Data, Port
 
 
@@ -19,10 +24,21 @@ class ProxySpec(PartSpec):
     """What the image listens on behind a published port."""
     data: Mount | None = None
     """Where the last known list of engines survives a restart; None: the image keeps none."""
-    registration: AbsolutePath | None = None
-    """The registry path under which a proxy's node `ADDRESS:PORT` stands; None: not provable."""
+    registration: Registration | None = None
+    """The path of the proxy's node in the registry; None: not provable."""
     status: ProxyStatus | None = None
     """None: what the proxy knows is not provable."""
+    handover: bool = False
+    """Whether a new container takes over the listeners of the one that runs, started beside it with
+    the same data directory. False: one is stopped before the other is started."""
+
+    @model_validator(mode="after")
+    def _handover_can_be_seen(self) -> Self:
+        if self.handover and not (self.network == "host" and self.data and self.status):
+            raise ValueError(
+                "'handover' needs network 'host', and a 'data' directory and a 'status' endpoint"
+            )
+        return self
 
     @property
     def mounts(self) -> list[Mount]:

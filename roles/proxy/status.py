@@ -1,17 +1,19 @@
-"""What a proxy itself tells of the engines that it knows."""
+"""What the proxies themselves tell of the engines that they know."""
 
 from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from gevent.pool import Pool
+from pyinfra import logger
 from pyinfra.api import State
 
-from roles.observed.tunnel import forwarded
-from roles.proxy.plan import ROLE, proxy
+from roles.container.instance import serving
+from roles.observed.tunnel import forwarded, reaches
+from roles.proxy.plan import ROLE, name_of, proxy
 from roles.run.fleet import Fleet, Member
 
 ASK_S = 3
@@ -27,8 +29,13 @@ class ListedEngine:
     in_flight: int
 
 
-Listing = dict[str, ListedEngine]
-"""A proxy's engines by `ADDRESS:PORT`."""
+@dataclass(frozen=True)
+class Listing:
+    """What one proxy lists. `since`: its process started, as `2026-11-24T18:00:00.000000Z`."""
+
+    engines: Mapping[str, ListedEngine]
+    """By `ADDRESS:PORT`."""
+    since: str = ""
 
 
 def listed_engines(state: State, member: Member, status_port: int) -> Listing | None:
@@ -44,14 +51,15 @@ def listed_engines(state: State, member: Member, status_port: int) -> Listing | 
         try:
             connection.request("GET", status.path)
             answer = json.loads(connection.getresponse().read())
-            return {
+            engines = {
                 engine["address"]: ListedEngine(
                     engine["state"], engine["registered"], engine["in_flight"]
                 )
                 for service in answer["services"].values()
                 for engine in service["engines"]
             }
-        except (OSError, http.client.HTTPException, ValueError, KeyError):
+            return Listing(engines, str(answer.get("since", "")))
+        except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
             return None
         finally:
             connection.close()
@@ -61,9 +69,9 @@ def telling_proxies(fleet: Fleet) -> dict[str, int]:
     """The hosts whose proxy runs and tells its state, with the port on which it does so now."""
     found = {}
     for member in fleet.running(ROLE):
-        running = member.observed.container(proxy(member).container)
+        running = serving(member.observed, proxy(member).container)
         status = proxy(member).status
-        if status and running and running.running:
+        if status and running:
             port = running.environment.get("OSP_STATUS_PORT", "")
             found[member.name] = int(port) if port.isdecimal() else status.port
     return found
@@ -72,13 +80,34 @@ def telling_proxies(fleet: Fleet) -> dict[str, int]:
 def ask_proxies(state: State, fleet: Fleet, judge: Callable[[Listing], str | None]) -> str | None:
     """Have every proxy that tells its state judged; return what the first says that is not content.
 
-    A proxy that runs but does not answer is not content.
+    One that does not answer is not content as long as a peer can connect to it: it may serve. One
+    that none can connect to is left out, and named.
     """
     ports = telling_proxies(fleet)
 
     def ask(name: str) -> str | None:
         listing = listed_engines(state, fleet[name], ports[name])
-        found = "does not answer" if listing is None else judge(listing)
-        return f"the proxy of {name} {found}" if found else None
+        if listing is not None:
+            found = judge(listing)
+            return f"the proxy of {name} {found}" if found else None
+        peer = _peer_that_reaches(state, fleet, name)
+        if peer is None:
+            logger.warning(f"{name}: no peer reaches its proxy any more: it is left out")
+            return None
+        return f"the proxy of {name} does not tell its state, but {peer} can connect to it"
 
     return next((answer for answer in Pool(AT_ONCE).map(ask, ports) if answer), None)
+
+
+def _peer_that_reaches(state: State, fleet: Fleet, name: str) -> str | None:
+    """Another host that can connect to a proxy's own port; where there is no other, its own."""
+    member = fleet[name]
+    running = serving(member.observed, proxy(member).container)
+    address, _, port = name_of(member, running).rpartition(":") if running else ("", "", "0")
+    peers = [other.name for other in fleet if other.name != name] or [name]
+
+    def reached(peer: str) -> bool:
+        return reaches(state.inventory.get_host(peer), address.strip("[]"), int(port), ASK_S)
+
+    found = Pool(AT_ONCE).map(reached, peers)
+    return next((peer for peer, is_so in zip(peers, found, strict=True) if is_so), None)

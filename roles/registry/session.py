@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import getpass
+import json
+import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
 
 from gevent import Timeout
 from kazoo.client import KazooClient
-from kazoo.exceptions import KazooException, NoNodeError
+from kazoo.exceptions import KazooException, NodeExistsError, NoNodeError
 from kazoo.handlers.gevent import SequentialGeventHandler
 from kazoo.handlers.threading import KazooTimeoutError
 from pyinfra.api import Host
@@ -16,25 +22,78 @@ from roles.observed.tunnel import forwarded
 
 CONNECT_S = 10.0
 ASK_S = 3
+SESSION_S = 10.0
+"""How long what this session holds stays in the registry after the controller died."""
+DRAIN_PATH = "/osp/drain"
+"""Below it a node `ADDRESS:PORT` asks who is registered so to serve on, but be called no more."""
+
+_UNTOLD = (KazooException, KazooTimeoutError, Timeout)
 
 
+@dataclass(frozen=True)
 class Registry:
-    """An open session with the registry."""
+    """An open session with the registry.
 
-    def __init__(self, client: KazooClient) -> None:
-        self._client = client
+    Asked with a limit: kazoo itself waits for ever where the connection is lost.
+    """
 
-    def has(self, path: str, name: str) -> bool | None:
-        """Whether a node of this name stands below a path; None while that can't be told.
+    client: KazooClient
 
-        Asked with a limit: kazoo itself waits for ever where the connection is lost.
-        """
+    def names(self, folder: str) -> frozenset[str] | None:
+        """The names of a folder's nodes; None while that can't be told."""
         try:
-            return name in self._client.get_children_async(path).get(timeout=ASK_S)
+            return frozenset(self.client.get_children_async(folder).get(timeout=ASK_S))
         except NoNodeError:
-            return False
-        except (KazooException, KazooTimeoutError, Timeout):
+            return frozenset()
+        except _UNTOLD:
             return None
+
+    def data(self, path: str) -> dict[str, Any]:
+        """The JSON object that a node holds; empty where there is none, or none can be read."""
+        try:
+            found = json.loads(self.client.get_async(path).get(timeout=ASK_S)[0])
+        except (*_UNTOLD, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def has(self, folder: str, name: str) -> bool | None:
+        """Whether a node of this name stands in a folder; None while that can't be told."""
+        names = self.names(folder)
+        return None if names is None else name in names
+
+    def mark(self, name: str, reason: str) -> bool:
+        """Ask who is registered as `name` to drain, for as long as this session lives.
+
+        Tells whether the mark stands, and is this session's: to be asked until it does, and again
+        before anybody relies on it.
+        """
+        path = f"{DRAIN_PATH}/{name}"
+        by = f"{getpass.getuser()}@{socket.gethostname()}"
+        since = datetime.now(UTC).isoformat(timespec="seconds")
+        text = json.dumps({"by": by, "since": since, "reason": reason}).encode()
+        try:
+            found = self.client.exists_async(path).get(timeout=ASK_S)
+            if found:
+                return bool(found.owner_session_id == self.client.client_id[0])
+            self.client.ensure_path_async(DRAIN_PATH).get(timeout=ASK_S)
+            self.client.create_async(path, text, ephemeral=True).get(timeout=ASK_S)
+        except (NodeExistsError, *_UNTOLD):
+            return False
+        return True
+
+    def unmark(self, name: str) -> None:
+        """Take the mark away; where that can't be told now, it goes with the session."""
+        self.remove(DRAIN_PATH, name)
+
+    def remove(self, folder: str, name: str) -> bool:
+        """Remove a node; tells whether it is gone."""
+        try:
+            self.client.delete_async(f"{folder}/{name}").get(timeout=ASK_S)
+        except NoNodeError:
+            return True
+        except _UNTOLD:
+            return False
+        return True
 
 
 @contextmanager
@@ -48,11 +107,11 @@ def session(via: Host, connection: str) -> Iterator[Registry]:
         near = []
         for place in connection.split(","):
             address, _, port = place.rpartition(":")
-            near.append(stack.enter_context(forwarded(via, address, int(port))))
+            near.append(stack.enter_context(forwarded(via, address.strip("[]"), int(port))))
         client = KazooClient(
             hosts=",".join(f"{address}:{port}" for address, port in near),
             handler=SequentialGeventHandler(),
-            timeout=10.0,
+            timeout=SESSION_S,
         )
         try:
             client.start(timeout=CONNECT_S)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from roles.observed import Observed, Route
 
@@ -76,3 +76,9 @@ def _source(observed: Observed, route: Route) -> IPv4Address | None:
 def _listed(observed: Observed) -> str:
     usable = [a for a in observed.addresses if not is_private(a.interface)]
     return ", ".join(f"{a.interface} {a.ip}" for a in usable) or "it has none"
+
+
+def endpoint(address: IPv4Address | IPv6Address | str, port: int) -> str:
+    """`198.18.1.2:1080`, or `[2001:db8::1]:1080`."""
+    found = ip_address(address)
+    return f"[{found}]:{port}" if found.version == 6 else f"{found}:{port}"

@@ -1,4 +1,4 @@
-"""The one driver of whatever interrupts: host by host, drained before, proven after.
+"""The one driver of whatever interrupts: batch by batch, drained before, proven after.
 
 It waits for acknowledgements, never for a fixed time. What interrupts nothing (a container that is
 not there yet) is done on all hosts at once.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import gevent
@@ -20,11 +21,15 @@ from roles.observed import channel, forget
 from roles.observed.parse import ProbeError
 from roles.run import interrupt
 from roles.run.changes import Change
+from roles.run.pace import Pace
 from roles.run.report import done
 
-POLL_S = 0.2
+POLL_S = 0.1
 SAY_AFTER_S = 5
 AT_ONCE = 20
+
+Away = frozenset[str]
+"""The names of the hosts that are out of service at the same time."""
 
 
 class NotProven(Exception):
@@ -35,17 +40,26 @@ FAILURES = (NotProven, channel.RemoteError, ProbeError, OSError)
 """How a step fails; OSError is a connection, to the registry for one. All else is a mistake."""
 
 
+def _nothing() -> None:
+    return
+
+
 @dataclass(frozen=True)
 class Treatment:
     """What is done to one host: each step raises where it fails."""
 
     host: Host
     changes: tuple[Change, ...]
-    drain: Callable[[], None]
-    apply: Callable[[], None]
+    aside: Callable[[Away], AbstractContextManager[None]]
+    """Out of service within the `with`: entered when everybody has let go of the host."""
+    apply: Callable[[Away], None]
     prove: Callable[[], None]
-    undrain: Callable[[], None]
-    """Undo `drain`, where the treatment ends between it and `apply`."""
+    settle: Callable[[], None] = _nothing
+    """Clear away what was kept to go back to, once the change is proven."""
+    take_back: Callable[[], str | None] | None = None
+    """Put back what ran before; says what does, None where nothing did. None: no way back."""
+    prove_back: Callable[[], None] = _nothing
+    """Prove what was put back."""
 
     @property
     def interrupts(self) -> bool:
@@ -57,26 +71,55 @@ class Treatment:
         return self.changes[0].action if len(self.changes) == 1 else self.changes[0].role
 
 
-def conduct(state: State, treatments: list[Treatment]) -> bool:
-    """Carry treatments out; False where one failed. The first failure ends the rollout."""
+def conduct(state: State, treatments: list[Treatment], pace: Pace, hosts: int) -> bool:
+    """Carry treatments out; False where one failed.
+
+    What interrupts goes in batches, of a part that runs on `hosts` hosts. No further batch is begun
+    after more failures than `pace` allows, or when its time is over.
+    """
+    began = time.monotonic()
     at_once = [t for t in treatments if not t.interrupts]
-    in_turn = [t for t in treatments if t.interrupts]
-    failures = [f for f in Pool(AT_ONCE).map(lambda t: _treat(state, t), at_once) if f]
-    while in_turn and not failures:
-        if interrupt.requested():
-            logger.error(f"Not yet touched: {_named(in_turn)}")
-        exit_if_interrupted()
-        failure = _treat(state, in_turn.pop(0))
-        failures += [failure] if failure else []
+    batches = pace.batches([t for t in treatments if t.interrupts], hosts)
+    failures = _treat_all(state, at_once, frozenset())
+    for number, batch in enumerate(batches):
+        left = [treatment for later in batches[number:] for treatment in later]
+        if len(failures) > pace.max_failures:
+            return _stopped(failures, left, "The rollout stopped")
+        if pace.limit_s is not None and time.monotonic() - began > pace.limit_s:
+            return _stopped(failures, left, f"The rollout took more than {pace.limit_s} s")
+        if number:
+            _pause(pace.pause_s)
+        exit_if_interrupted(left)
+        if len(batches) > 1:
+            logger.info(f"    batch {number + 1} of {len(batches)}: {_named(batch)}")
+        failures += _treat_all(state, batch, frozenset(t.host.name for t in batch))
+    return _stopped(failures, [], "")
+
+
+def _treat_all(state: State, treatments: list[Treatment], away: Away) -> list[str]:
+    """Treat hosts side by side; tell of each what went wrong with it, when it does."""
+    found = Pool(AT_ONCE).map(lambda treatment: _treat(state, treatment, away), treatments)
+    failures = [failure for failure in found if failure]
     for failure in failures:
         logger.error(failure)
-    if failures and in_turn:
-        logger.error(f"The rollout stopped; not yet touched: {_named(in_turn)}")
-    return not failures
+    return failures
+
+
+def _stopped(failures: list[str], left: list[Treatment], why: str) -> bool:
+    if left:
+        logger.error(f"{why}; not yet touched: {_named(left)}")
+    return not (failures or left)
 
 
 def _named(treatments: list[Treatment]) -> str:
     return ", ".join(treatment.host.name for treatment in treatments)
+
+
+def _pause(pause_s: int) -> None:
+    """Wait between two batches, unless the operator wants to go."""
+    ends = time.monotonic() + pause_s
+    while time.monotonic() < ends and not interrupt.requested():
+        gevent.sleep(POLL_S)
 
 
 def wait_until(host: Host, missing: Callable[[], str | None], timeout_s: float) -> None:
@@ -97,35 +140,72 @@ def wait_until(host: Host, missing: Callable[[], str | None], timeout_s: float) 
         gevent.sleep(POLL_S)
 
 
-def exit_if_interrupted() -> None:
+def exit_if_interrupted(left: list[Treatment] | None = None) -> None:
     """End the run between two steps where the operator pressed Ctrl-C."""
     if interrupt.requested():
+        if left:
+            logger.error(f"Not yet touched: {_named(left)}")
         logger.error("--> Interrupted; what was begun is finished, the rest was not touched")
         sys.exit(interrupt.EXIT_CODE)
 
 
-def _treat(state: State, treatment: Treatment) -> str | None:
-    """Treat one host; return what went wrong."""
+def _treat(state: State, treatment: Treatment, away: Away) -> str | None:
+    """Treat one host; return what went wrong, and what it has come to."""
     host = treatment.host
     forget(host)
     try:
-        _out_of_service(treatment)
-        treatment.prove()
+        failure = _applied(treatment, away)
     except FAILURES as error:
         return f"{host.name}: {treatment.what}: {error}"
+    if failure:
+        return f"{host.name}: {treatment.what}: {failure}"
     for change in treatment.changes:
         done(state, change)
     return None
 
 
-def _out_of_service(treatment: Treatment) -> None:
-    """Drain a host and apply the change. It is undrained whatever ends that early."""
+def _applied(treatment: Treatment, away: Away) -> str | None:
+    """Apply and prove the change; where that fails put back what was before, and say so."""
+    back = None
+    with treatment.aside(away):
+        failure = _error_of(lambda: treatment.apply(away))
+        if failure:
+            back = _put_back(treatment)
+    if failure is None:
+        failure = _error_of(treatment.prove)
+        if failure is None:
+            treatment.settle()
+            return None
+        back = _put_back_aside(treatment, away)
+    if back is None:
+        return failure
+    again = _error_of(treatment.prove_back)
+    return f"{failure}; {back}, {f'but is not proven: {again}' if again else 'and serves'}"
+
+
+def _error_of(step: Callable[[], None]) -> str | None:
     try:
-        treatment.drain()
-        treatment.apply()
-    except BaseException:
-        try:
-            treatment.undrain()
-        except FAILURES as error:
-            treatment.host.log(f"was not undrained: {error}", log_func=logger.error)
-        raise
+        step()
+    except FAILURES as error:
+        return str(error)
+    return None
+
+
+def _put_back_aside(treatment: Treatment, away: Away) -> str | None:
+    """Put back what ran before, out of service if that can be had: the new one may serve."""
+    if treatment.take_back is None:
+        return None
+    try:
+        with treatment.aside(away):
+            return _put_back(treatment)
+    except FAILURES as error:
+        treatment.host.log(f"is put back though callers may notice: {error}", logger.warning)
+    return _put_back(treatment)
+
+
+def _put_back(treatment: Treatment) -> str | None:
+    try:
+        return treatment.take_back() if treatment.take_back else None
+    except FAILURES as error:
+        treatment.host.log(f"what ran before was not put back: {error}", logger.error)
+        return None

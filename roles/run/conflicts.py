@@ -18,7 +18,7 @@ def _shared(member: Member) -> Iterator[Problem]:
     """Two parts of one host that want the same port, directory or container name."""
     uses: dict[tuple[str, str], list[str]] = defaultdict(list)
     for role, part in member.parts.items():
-        for port, _ in part.ports:
+        for port in part.host_ports:
             uses["port", str(port)].append(role)
         for mount in part.mounts:
             uses["host directory", mount.host].append(role)

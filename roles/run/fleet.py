@@ -66,12 +66,13 @@ class Fleet:
         ports = {m.address: m.wanted.registry.server.port for m in self.registry_servers}  # type: ignore[union-attr]
         return ",".join(f"{address}:{ports[address]}" for address in sorted(ports))
 
-    def told(self, member: Member, port: int) -> dict[str, str]:
+    def told(self, member: Member, part: PartSpec, port: int) -> dict[str, str]:
         """What a part that registers itself is told: the registry, and what to register there."""
         return {
             "VIP_CFGCENTER_ZK_CONNECTION": self.registry_connection,
             "EXPORT_IP": str(member.address),
             "EXPORT_PORT": str(port),
+            "EXPORT_NETWORK": part.network,
         }
 
     @property

@@ -52,8 +52,8 @@ def capture() -> None:
     """Read the command line, and put pyinfra's own questions and Ctrl-C handling in our hands.
 
     A host that can't be connected to must not end the run before the survey has shown every error
-    of every host, nor may pyinfra ask whether to go on without it: that is `max_unreachable`. After
-    that, the first failed host ends the run.
+    of every host, nor may pyinfra ask whether to go on without it: `rollout.max_unreachable` says
+    that. After that, the first failed host ends the run.
     """
     global _options
     context = click.get_current_context(silent=True)

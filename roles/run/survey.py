@@ -148,7 +148,7 @@ def _unreachable_problems(
     Never one with another key: it may be another host. Never a server of our registry: without its
     address every container would be told another list.
     """
-    allowed = max((w.max_unreachable for w in wanted.values()), default=0)
+    allowed = max((w.rollout.max_unreachable for w in wanted.values()), default=0)
     for host, why in unreachable.items():
         if "host key" in why.lower():
             text = (
@@ -160,9 +160,8 @@ def _unreachable_problems(
             yield Problem(host.name, "connection", text)
         elif len(unreachable) > allowed:
             count = len(unreachable)
-            text = (
-                f"can't be reached; mend that, or go on without by --data max_unreachable={count}"
-            )
+            go_on = f"--data rollout.max_unreachable={count}"
+            text = f"can't be reached; mend that, or go on without by {go_on}"
             yield Problem(host.name, "connection", f"{text} (it is {allowed}): {why}")
         else:
             host.state.failed_hosts.discard(host)  # it is allowed, so it does not fail the run

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from ipaddress import IPv4Address
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, ValidationError
 from pyinfra.api import Host
 from pyinfra.api.arguments import auth_argument_meta
 from pyinfra.connectors.ssh import connector_data_meta
@@ -19,6 +19,7 @@ from roles.proxy.spec import ProxySpec
 from roles.registry.spec import RegistrySpec
 from roles.run.merge import merged_data
 from roles.run.model import Data
+from roles.run.pace import Pace
 from roles.run.problems import Problem
 from roles.sdk.spec import SdkSpec
 from roles.soa_engine.spec import SoaEngineSpec
@@ -48,7 +49,7 @@ class Wanted(Data):
     """Everything that group_data, the inventory and `--data` may say of a host."""
 
     export_ip: Annotated[str, AfterValidator(_auto_or_ipv4)] = "auto"
-    max_unreachable: Annotated[int, Field(ge=0)] = 0
+    rollout: Pace = Pace()
     action: Literal["status", "start", "stop", "restart"] | None = None
     """What deploy/service.py is asked for, by --data."""
     docker_engine: DockerEngineSpec = DockerEngineSpec()

@@ -1,0 +1,57 @@
+"""A container on a host under its name of the moment, and the names that a replacement needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from roles.container.spec import ContainerSpec
+from roles.observed import Container, Observed
+
+BEFORE, NEXT, FAILED = "-before", "-next", "-failed"
+"""What stands beside NAME while it is replaced: the old one to go back to, the new one that is not
+proven yet; and what stays after a failure, to be looked at."""
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A container, and what it was told."""
+
+    name: str
+    environment: Mapping[str, str] = field(repr=False)
+
+    @classmethod
+    def of(cls, found: Container | ContainerSpec) -> Instance:
+        return cls(found.name, found.environment)
+
+
+def is_beside(name: str) -> bool:
+    """Whether a name is one that a replacement gives, and no part's own."""
+    return name.endswith((BEFORE, NEXT, FAILED))
+
+
+def current(observed: Observed, name: str) -> Container | None:
+    """The container that serves as NAME.
+
+    A run that ended in the middle of an exchange has left it under the name of the next one.
+    """
+    found = observed.container(name)
+    if found is not None:
+        return found
+    following = observed.container(f"{name}{NEXT}")
+    return following if following and following.running else None
+
+
+def serving(observed: Observed, name: str) -> Instance | None:
+    """The container that serves as NAME now; None where none runs."""
+    found = current(observed, name)
+    return Instance.of(found) if found and found.running else None
+
+
+def leftover(observed: Observed, name: str) -> Container | None:
+    """What a run that ended early has left beside NAME, and is in the way of nothing."""
+    serves = current(observed, name)
+    if serves is None or serves.name != name:
+        return None
+    names = (f"{name}{BEFORE}", f"{name}{NEXT}")
+    return next((c for beside in names if (c := observed.container(beside))), None)

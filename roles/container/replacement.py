@@ -1,0 +1,208 @@
+"""Carry out one container's change on one host, and put back what ran before where it fails.
+
+The old container is kept, stopped, until the new one is proven. Whatever ends a run in between, the
+names on the host tell where it stood.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import dataclass, replace
+
+from pyinfra import logger
+from pyinfra.api import Host, State
+
+from roles.container import commands
+from roles.container.instance import BEFORE, FAILED, NEXT, Instance
+from roles.container.plan import ContainerChange
+from roles.container.spec import ContainerSpec
+from roles.observed import Container, channel
+from roles.run.conductor import NotProven
+
+DOCKER_S = 60
+"""How long Docker may take for a command that is quick by nature."""
+
+Command = list[str]
+
+_AWAIT = """\
+end=$(($(date +%s) + $1)); name=$2; shift 2
+while :; do
+    state=$(docker inspect --format '{{.State.Running}} {{.RestartCount}}' "$name") || exit 1
+    case $state in "true "[012]) ;; *) echo ended; exit ;; esac
+    said=$(timeout 10 docker exec "$name" "$@" 2>&1) && { echo healthy; exit; }
+    [ "$(date +%s)" -lt "$end" ] || { printf 'unhealthy %s\\n' "$said" | head -c 400; exit; }
+    sleep 0.1
+done
+"""
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """The change of one container; `old` is what is there now."""
+
+    state: State
+    host: Host
+    spec: ContainerSpec
+    change: ContainerChange
+    old: Container | None
+    ready_timeout_s: int
+
+    def stop_first(self) -> None:
+        """Create, start, update or replace the container; return when it is healthy."""
+        self.host.log(self.change.action)
+        name = self.spec.name
+        if self.change.verdict == "tidy":
+            self.tidy()
+            return
+        if self.change.verdict == "update":
+            self._docker(commands.update(self.spec))
+            return
+        if self.change.verdict == "start":
+            self._docker(*self._as_current(), commands.start(name))
+        elif self.change.verdict == "replace":
+            self._clear()
+            self._docker(*self._as_current())
+            self._stop(name)
+            kept = f"{name}{BEFORE}"
+            self._docker(commands.rename(name, kept), commands.never_restart(kept))
+            self._run(self.spec)
+        else:
+            self._clear()
+            self._run(self.spec)
+        self.await_health(Instance.of(self.spec))
+
+    def start_beside(self, spec: ContainerSpec) -> Instance:
+        """Start the new container beside the old one; return when it is healthy."""
+        self.host.log(self.change.action)
+        self._clear()
+        self._docker(*self._as_current())
+        beside = replace(spec, name=f"{spec.name}{NEXT}")
+        self._run(beside)
+        self.await_health(Instance.of(beside))
+        return Instance.of(beside)
+
+    def stop_old(self) -> None:
+        """Stop the container that the one beside it is to take the place of."""
+        self._stop(self.spec.name)
+
+    def settle(self) -> None:
+        """Give the new container its name, and remove what was kept to go back to."""
+        name = self.spec.name
+        there = self._there()
+        kept, following = f"{name}{BEFORE}", f"{name}{NEXT}"
+        words: list[Command] = []
+        if following in there:
+            words += [commands.rename(name, kept)] if name in there else []
+            words += [commands.rename(following, name)]
+        doomed = [kept] if kept in there or following in there else []
+        doomed += [f"{name}{FAILED}"] if f"{name}{FAILED}" in there else []
+        self._docker(*words, *map(commands.remove, doomed))
+
+    def take_back(self) -> str | None:
+        """Stop the new container, keep it to be looked at, and have the old one run again."""
+        name = self.spec.name
+        there = self._there()
+        kept, following, failed = f"{name}{BEFORE}", f"{name}{NEXT}", f"{name}{FAILED}"
+        new = following if following in there else name
+        is_new = following in there or kept in there or self.old is None
+        if is_new and new in there:
+            self.show_logs(new)
+            clear = [commands.remove(failed)] if failed in there else []
+            self._docker(commands.never_restart(new), *clear)
+            self._stop(new)
+            self._docker(commands.rename(new, failed))
+            self.host.log(f"is kept, stopped, as {failed}: {self.change.action}", logger.warning)
+        if self.old is None or not self.old.running:
+            return None
+        back = [commands.rename(kept, name)] if kept in there else []
+        policy = [commands.restart_as(name, self.old)] if kept in there else []
+        self._docker(*back, *policy, commands.start(name))
+        return f"{name} as it was before runs again"
+
+    def tidy(self) -> None:
+        """Remove what a run that ended early has left beside the container."""
+        name = self.spec.name
+        there = self._there()
+        for beside in (f"{name}{NEXT}", f"{name}{BEFORE}"):
+            if beside in there:
+                self._stop(beside)
+                self._docker(commands.remove(beside))
+
+    def await_health(self, instance: Instance) -> None:
+        """Have the container's own health check pass, asked now instead of at its interval.
+
+        Raises:
+            NotProven: the container ended, or was not healthy in time.
+        """
+        look = ["docker", "inspect", "--format", "{{json .Config.Healthcheck}}", instance.name]
+        found = json.loads(self._ask(look)) or {}
+        kind, *test = found.get("Test") or ["NONE"]
+        if kind == "NONE":
+            self.host.log("whether it is healthy is not provable: the image has no health check")
+            return
+        if kind == "CMD-SHELL":
+            test = ["sh", "-c", *test]
+        limit_s = str(self.ready_timeout_s)
+        command = ["sh", "-c", _AWAIT, "sh", limit_s, instance.name, *test]
+        answer = self._ask(command, self.ready_timeout_s + DOCKER_S)
+        if answer == "ended":
+            raise NotProven(f"container {instance.name} does not stay up")
+        if answer != "healthy":
+            said = answer.removeprefix("unhealthy").strip() or "nothing"
+            raise NotProven(
+                f"container {instance.name} is not healthy {limit_s} s after it was started; "
+                f"its health check says {said}"
+            )
+
+    def show_logs(self, name: str) -> None:
+        """Show the last lines that a container printed, where Docker still answers."""
+        command = commands.last_logs(name)
+        try:
+            logs = channel.run(self.state, self.host, command, timeout_s=DOCKER_S, check=False)
+        except channel.RemoteError as error:
+            self.host.log(str(error), log_func=logger.error)
+            return
+        for line in logs.last_lines.splitlines():
+            self.host.log(f"{name}: {line}", log_func=logger.error)
+
+    def _as_current(self) -> list[Command]:
+        """Give back its name to a container that a run left under the name of the next one."""
+        name = self.spec.name
+        if self.old is None or self.old.name == name:
+            return []
+        return [commands.rename(self.old.name, name)]
+
+    def _clear(self) -> None:
+        """Remove what an earlier replacement has left; nothing of it serves."""
+        there = self._there()
+        old = self.old.name if self.old else None
+        name = self.spec.name
+        kept = [f"{name}{BEFORE}"] if name in there else []
+        for beside in (f"{name}{NEXT}", *kept):
+            if beside in there and beside != old:
+                self._stop(beside)
+                self._docker(commands.remove(beside))
+
+    def _there(self) -> frozenset[str]:
+        listed = ["docker", "ps", "--all", "--format", "{{.Names}}"]
+        return frozenset(self._ask(listed).split())
+
+    def _stop(self, name: str) -> None:
+        limit_s = self.spec.stop_timeout_s
+        stop = commands.stop(name, limit_s)
+        channel.run(self.state, self.host, stop, timeout_s=limit_s + DOCKER_S)
+
+    def _run(self, spec: ContainerSpec) -> None:
+        variables = commands.environment_file(spec)
+        run = commands.run(spec)
+        channel.run(self.state, self.host, run, stdin=variables, timeout_s=DOCKER_S)
+
+    def _docker(self, *words: Command) -> None:
+        """Run commands in a row, in one exec; the first that fails is the last."""
+        if words:
+            line = " && ".join(f"{shlex.join(command)} >/dev/null" for command in words)
+            channel.run(self.state, self.host, line, timeout_s=DOCKER_S * len(words))
+
+    def _ask(self, command: Command, limit_s: float = DOCKER_S) -> str:
+        return channel.run(self.state, self.host, command, timeout_s=limit_s).text
