@@ -69,6 +69,7 @@ def test_it_serves_with_the_engines_that_it_knew_and_says_so(proxy: Proxy) -> No
             "address": proxy.engine.address,
             "state": "up",
             "registered": False,
+            "drained": False,
             "in_flight": 0,
             "served": 1,
         }

@@ -1,7 +1,6 @@
 """The configuration and the runtime API's commands, obeyed by a real HAProxy."""
 
 import contextlib
-import logging
 import shutil
 import socket
 import threading
@@ -11,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from osp_common.registry import Layout
 from osp_common.settings import Endpoint
 from osp_proxy import haproxy_config, haproxy_process, reconcile, runtime_api
 from osp_proxy.settings import Settings
@@ -28,7 +28,8 @@ def settings(tmp_path: Path) -> Settings:
         export=export,
         listen=[export],
         status_listen=[],
-        services=["sayhello"],
+        services={"sayhello": Layout.of("sayhello")},
+        health_check="/healthz",
         retries=2,
         registry_hosts="",
         session_timeout_s=6,
@@ -43,7 +44,7 @@ def haproxy(settings: Settings, *engines: FakeEngine, name: str = "1") -> Iterat
     path = settings.data / f"haproxy-{name}.sock"
     known = {"sayhello": frozenset(engine.address for engine in engines)}
     config = haproxy_config.render(settings, path, known)
-    process = haproxy_process.start(config, path, logging.getLogger("osp.access"))
+    process = haproxy_process.start(config, path, lambda _lines: None)
     try:
         yield path
     finally:

@@ -193,7 +193,11 @@ def test_it_registers_with_a_registry_that_was_founded_anew(registry, membership
 @pytest.fixture
 def readings(registry: FakeRegistry):
     readings: list[frozenset[str] | None] = []
-    watch = MemberWatch(HOSTS, FOLDER, SESSION_TIMEOUT_S, readings.append)
+
+    def read(members) -> None:
+        readings.append(None if members is None else members[FOLDER])
+
+    watch = MemberWatch(HOSTS, [FOLDER], SESSION_TIMEOUT_S, read)
     yield readings
     watch.close()
 
@@ -235,6 +239,6 @@ def test_a_watch_survives_what_its_reader_raises(registry):
         calls.append(names)
         raise RuntimeError
 
-    watch = MemberWatch(HOSTS, FOLDER, SESSION_TIMEOUT_S, broken)
+    watch = MemberWatch(HOSTS, [FOLDER], SESSION_TIMEOUT_S, broken)
     eventually(lambda: len(calls) > 3)
     watch.close()

@@ -83,6 +83,17 @@ def test_a_member_of_an_ensemble(work: Path) -> None:
     assert "clientPort=2181" in lines
 
 
+def test_members_by_ipv6_addresses(work: Path) -> None:
+    servers = "1=2001:db8::1,2=[2001:db8::2],3=zk-3"
+    lines = config(work, ZOO_SERVERS=servers, ZOO_ADDRESS="[2001:db8::1]")
+    assert [line for line in lines if line.startswith("server.")] == [
+        "server.1=[2001:db8::1]:2888:3888",
+        "server.2=[2001:db8::2]:2888:3888",
+        "server.3=zk-3:2888:3888",
+    ]
+    assert "clientPortAddress=2001:db8::1" in lines
+
+
 def test_what_every_member_is_told(work: Path) -> None:
     lines = config(work)
     for line in (

@@ -1,5 +1,6 @@
 """Logs in a volume, bounded in size, and events also on stdout."""
 
+import contextlib
 import logging
 import sys
 from logging.handlers import RotatingFileHandler
@@ -30,6 +31,29 @@ def access_logger(directory: Path, line_format: str = "%(asctime)s %(message)s")
     logger.setLevel(logging.INFO)
     _add_file(logger, directory / "access.log", line_format)
     return logger
+
+
+class BlockLog:
+    """A file of lines that are written many at once, with the bounds of the other logs."""
+
+    def __init__(self, path: Path) -> None:
+        self._file: RotatingFileHandler | None = None
+        try:
+            self._file = RotatingFileHandler(path, maxBytes=MAX_FILE_BYTES, backupCount=KEPT_FILES)
+        except OSError as error:
+            logging.getLogger("osp.logs").warning("no %s: %s", path.name, error)
+
+    def write(self, lines: bytes) -> None:
+        """Append whole lines. What can't be written, as on a full disk, is lost: never raises."""
+        if self._file is None:
+            return
+        with contextlib.suppress(OSError, ValueError):
+            if self._file.stream is None:  # A rotation has failed half-way.
+                self._file.stream = self._file._open()
+            if self._file.stream.tell() + len(lines) > MAX_FILE_BYTES:
+                self._file.doRollover()
+            self._file.stream.write(lines.decode("utf-8", "replace"))
+            self._file.stream.flush()
 
 
 def _add_file(logger: logging.Logger, path: Path, line_format: str) -> None:

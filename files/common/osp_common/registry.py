@@ -3,14 +3,18 @@
 Layout: `/osp/services/<service>/engines/<ip>:<port>` and `/osp/proxies/<ip>:<port>`, each an
 ephemeral node whose name is what counts. Its JSON tells who made it: `instance`, a UUID of the
 process; `since`, when that process started; `version`; a proxy adds `status_port`.
+A node `/osp/drain/<ip>:<port>` is a mark: the engine of that name shall get no new request for as
+long as the node stands. It is ephemeral too, and belongs to whoever drains.
 """
 
 import json
 import logging
+import re
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -19,7 +23,10 @@ from kazoo.exceptions import KazooException, NodeExistsError, NoNodeError
 from kazoo.handlers.threading import KazooTimeoutError
 from kazoo.protocol.states import KazooState, KeeperState
 
+from .settings import Endpoint, ip_address
+
 PROXIES_PATH = "/osp/proxies"
+DRAIN_PATH = "/osp/drain"
 VERIFY_INTERVAL_S = 2.0
 CALL_TIMEOUT_S = 2.0
 REOPEN_INTERVAL_S = 1.0
@@ -35,6 +42,46 @@ log = logging.getLogger("osp.registry")
 def engines_path(service: str) -> str:
     """Return the folder that holds a node for every engine of `service`."""
     return f"/osp/services/{service}/engines"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where engines register: a folder, and how a node's name tells address and port."""
+
+    folder: str
+    node: re.Pattern[str]
+
+    @classmethod
+    def parse(cls, pattern: str) -> "Layout":
+        """Read a pattern like `/services/hello/providers/{address}_{port}`. Raises ValueError."""
+        folder, _, node = pattern.rpartition("/")
+        is_path = re.fullmatch(r"(/[^/{}\s]+)+", folder) and not re.search(r"/\.\.?(/|$)", folder)
+        if not is_path or sorted(re.findall(r"{.*?}", node)) != ["{address}", "{port}"]:
+            raise ValueError(f"{pattern!r} is not a path that ends with {{address}} and {{port}}")
+        expression = re.escape(node).replace(r"\{address\}", r"(?P<address>\S+)")
+        expression = expression.replace(r"\{port\}", r"(?P<port>[1-9]\d{0,4})")
+        return cls(folder, re.compile(expression, re.ASCII))
+
+    @classmethod
+    def of(cls, service: str) -> "Layout":
+        """Return the layout that engines of our own register by."""
+        return cls.parse(f"{engines_path(service)}/{{address}}:{{port}}")
+
+    def engines(self, names: frozenset[str]) -> frozenset[str]:
+        """Return the engines behind nodes' names, as `ip:port`; other nodes are passed over."""
+        return frozenset(filter(None, map(self._engine, names)))
+
+    def _engine(self, name: str) -> str | None:
+        match = self.node.fullmatch(name)
+        if match is None:
+            return None
+        address = match["address"]
+        if address.startswith("[") and address.endswith("]"):
+            address = address[1:-1]
+        try:
+            return str(Endpoint.parse(str(Endpoint(ip_address(address), int(match["port"])))))
+        except ValueError:
+            return None
 
 
 def describe_instance(version: str, **more: object) -> dict[str, object]:
@@ -226,25 +273,27 @@ def is_successor(data: bytes, own: Mapping[str, object]) -> bool:
 
 
 class MemberWatch:
-    """The names of a folder's nodes, read again after every change and every few seconds.
+    """The names of folders' nodes, read again after every change and every few seconds.
 
-    `on_members` gets a set of names, or None while the registry can't be read. It is called from
-    this watch's own thread, after every reading, changed or not.
+    `on_members` gets a set of names for each path, or None while the registry can't be read. It is
+    called from this watch's own thread, after every reading, changed or not. The folders are read
+    in the order of `paths`: what was true of a later one when an earlier one was read, or has
+    become so since, is in the reading.
     """
 
     def __init__(
         self,
         hosts: str,
-        path: str,
+        paths: Sequence[str],
         session_timeout_s: float,
-        on_members: Callable[[frozenset[str] | None], None],
+        on_members: Callable[[Mapping[str, frozenset[str]] | None], None],
     ) -> None:
-        self._path = path
+        self._paths = paths
         self._on_members = on_members
         self._closed = False
         self._wake = threading.Event()
         self._session = Session(hosts, session_timeout_s, self._wake.set)
-        self._thread = threading.Thread(target=self._run, name=f"watch {path}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
         self._thread.start()
 
     def close(self, timeout_s: float = 1.0) -> None:
@@ -258,33 +307,33 @@ class MemberWatch:
             try:
                 self._on_members(self._read())
             except Exception:
-                log.exception("%s", self._path)
+                log.exception("%s", ", ".join(self._paths))
             self._wake.wait(VERIFY_INTERVAL_S)
             self._wake.clear()
         self._session.close()
 
-    def _read(self) -> frozenset[str] | None:
+    def _read(self) -> dict[str, frozenset[str]] | None:
         client = self._session.client()
         if client is None:
             return None
         try:
-            names = client.get_children_async(self._path, watch=self._on_event)
-            return frozenset(names.get(timeout=CALL_TIMEOUT_S))
-        except NoNodeError:
-            return self._await_folder(client)
+            asked = {
+                path: client.get_children_async(path, watch=self._on_event) for path in self._paths
+            }
+            return {path: self._names(client, path, answer) for path, answer in asked.items()}
         except _ERRORS as error:
-            log.warning("%s: %s: %s", self._path, type(error).__name__, error)
+            log.warning("%s: %s: %s", ", ".join(self._paths), type(error).__name__, error)
             return None
 
-    def _await_folder(self, client: Any) -> frozenset[str] | None:
+    def _names(self, client: Any, path: str, answer: Any) -> frozenset[str]:
+        """Wait for the answer. A folder that is not there is empty, and awaited."""
         try:
-            found = client.exists_async(self._path, watch=self._on_event)
+            return frozenset(answer.get(timeout=CALL_TIMEOUT_S))
+        except NoNodeError:
+            found = client.exists_async(path, watch=self._on_event)
             if found.get(timeout=CALL_TIMEOUT_S) is not None:
                 self._wake.set()
-        except _ERRORS as error:
-            log.warning("%s: %s: %s", self._path, type(error).__name__, error)
-            return None
-        return frozenset()
+            return frozenset()
 
     def _on_event(self, _event: object) -> None:
         self._wake.set()

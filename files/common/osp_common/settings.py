@@ -29,41 +29,81 @@ class SettingError(Exception):
 
 @dataclass(frozen=True, order=True)
 class Endpoint:
-    """An IPv4 address and a TCP port. Its text, `ip:port`, is also its name in the registry."""
+    """An IP address and a TCP port. Its text is also its name in the registry.
+
+    That is `198.18.0.11:1080` or `[2001:db8::1]:1080`: compressed, in lower case.
+    """
 
     ip: str
     port: int
 
     @classmethod
     def parse(cls, text: str) -> "Endpoint":
-        """Read `ip:port`. Raises ValueError for anything else, names of hosts included."""
+        """Read `ip:port` or `[ip]:port`. Raises ValueError for all else, hosts' names included."""
         ip, separator, port = text.rpartition(":")
         if not separator or not port.isascii() or not port.isdigit():
             raise ValueError(f"{text!r} is not ip:port")
         if not 0 < int(port) < 65536:
             raise ValueError(f"{text!r} has no valid port")
+        if ip.startswith("[") and ip.endswith("]"):
+            return cls(str(_ipv6_address(ip[1:-1])), int(port))
         return cls(str(ipaddress.IPv4Address(ip)), int(port))
 
+    @property
+    def is_ipv6(self) -> bool:
+        return ":" in self.ip
+
+    @property
+    def family(self) -> socket.AddressFamily:
+        """What a socket that binds or connects to this has to be made with."""
+        return socket.AF_INET6 if self.is_ipv6 else socket.AF_INET
+
     def __str__(self) -> str:
-        return f"{self.ip}:{self.port}"
+        return f"[{self.ip}]:{self.port}" if self.is_ipv6 else f"{self.ip}:{self.port}"
+
+
+def ip_address(text: str) -> str:
+    """Return an address as names hold it: compressed, in lower case. Raises ValueError.
+
+    An address that only holds on one link (`fe80::1%eth0`) or stands for an IPv4 address
+    (`::ffff:10.0.0.1`) names nobody to other hosts.
+    """
+    return str(_ipv6_address(text) if ":" in text else ipaddress.IPv4Address(text))
+
+
+def _ipv6_address(text: str) -> ipaddress.IPv6Address:
+    address = ipaddress.IPv6Address(text)
+    if address.scope_id is not None or address.ipv4_mapped is not None:
+        raise ValueError(f"{text!r} is no address that other hosts can use")
+    return address
 
 
 def export_endpoint(environ: Environ, default_port: int) -> Endpoint:
     """Return the address under which others reach this part, from EXPORT_IP and EXPORT_PORT.
 
     EXPORT_PROT, the misspelt name of the contract's first version, is read where EXPORT_PORT is
-    absent.
+    absent. On the host's network (EXPORT_NETWORK) the address has to be one of this host, which
+    may have come back from a reboot with another one.
     """
     found = environ.get("EXPORT_IP") or None
-    expected = "the IPv4 address under which other hosts reach this one"
+    expected = "the IPv4 or IPv6 address under which other hosts reach this one"
     try:
-        address = ipaddress.IPv4Address(found or "")
+        address = ip_address(found or "")
     except ValueError:
         raise SettingError("EXPORT_IP", expected, found) from None
-    if address.is_unspecified or address.is_multicast:
+    if ipaddress.ip_address(address).is_unspecified or ipaddress.ip_address(address).is_multicast:
         raise SettingError("EXPORT_IP", expected, found)
+    if _network(environ) == "host" and not _is_own_address(address):
+        raise SettingError("EXPORT_IP", "an address of this host (EXPORT_NETWORK=host)", found)
     name = "EXPORT_PORT" if environ.get("EXPORT_PORT") else "EXPORT_PROT"
-    return Endpoint(str(address), port(environ, name, default_port))
+    return Endpoint(address, port(environ, name, default_port))
+
+
+def _network(environ: Environ) -> str:
+    found = environ.get("EXPORT_NETWORK") or "bridge"
+    if found not in ("bridge", "host"):
+        raise SettingError("EXPORT_NETWORK", "bridge or host", found)
+    return found
 
 
 def port(environ: Environ, name: str, default: int) -> int:
@@ -122,19 +162,27 @@ def listen_endpoints(export: Endpoint, image_port: int) -> list[Endpoint]:
 
     On the host's network that is the exported address itself, and the loopback for local checks.
     Behind a published port the exported address belongs to the host, not to this container: then
-    every address, on the port that the image exposes.
+    every address, on the port that the image exposes; `::` takes IPv4 too, since Docker may lead
+    an IPv6 address of the host to an IPv4 one of the container.
     """
     if not _is_own_address(export.ip):
-        return [Endpoint("0.0.0.0", image_port)]
-    if ipaddress.IPv4Address(export.ip).is_loopback:
+        return [Endpoint("::" if export.is_ipv6 else "0.0.0.0", image_port)]
+    if ipaddress.ip_address(export.ip).is_loopback:
         return [export]
-    return [export, Endpoint("127.0.0.1", export.port)]
+    return [export, Endpoint("::1" if export.is_ipv6 else "127.0.0.1", export.port)]
 
 
 def _is_own_address(ip: str) -> bool:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+    """Tell whether `ip` is an address of this host, or of this container behind the bridge.
+
+    What is sent to an own address comes from that address. Binding to it proves nothing where
+    `net.ipv4.ip_nonlocal_bind` is set, as it is on hosts that share an address. No packet is sent.
+    """
+    if ipaddress.ip_address(ip).is_loopback:
+        return True
+    with socket.socket(Endpoint(ip, 1).family, socket.SOCK_DGRAM) as probe:
         try:
-            probe.bind((ip, 0))
+            probe.connect((ip, 1))
         except OSError:
             return False
-    return True
+        return bool(probe.getsockname()[0] == ip)

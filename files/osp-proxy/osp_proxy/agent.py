@@ -3,30 +3,32 @@
 import logging
 import threading
 import time
+from collections.abc import Callable, Mapping
 from subprocess import Popen
 
 from osp_common import last_known
-from osp_common.logs import access_logger
+from osp_common.logs import BlockLog
 from osp_common.registry import (
+    DRAIN_PATH,
     PROXIES_PATH,
     Membership,
     MemberWatch,
     describe_instance,
-    engines_path,
 )
 
 from . import __version__, haproxy_config, haproxy_process, reconcile, runtime_api, status
 from .engine_list import EngineList
+from .runtime_api import Server
 from .settings import Settings
 
 FIRST_READING_TIMEOUT_S = 3.0
 FIRST_READING_TIMEOUT_WITH_KNOWN_S = 1.0
 RECONCILE_INTERVAL_S = 1.0
-REMOVAL_INTERVAL_S = 0.1
+REMOVAL_INTERVAL_S = 0.05
 QUIET_S = 1.0
 LEAVE_TIMEOUT_S = 2.0
 
-_EXPECTED_ANSWERS = ("", "New server registered.", "Server deleted.")
+_EXPECTED_ANSWERS = ("New server registered.", "Server deleted.")
 
 log = logging.getLogger("osp.proxy")
 
@@ -60,29 +62,36 @@ class Agent:
 
         Raises OSError or `haproxy_process.StartError` where the proxy can't start.
         """
-        for service in self._settings.services:
-            self._watch(service)
-        self._await_first_reading()
-        process = self._start_haproxy()
+        watch = self._watch()
         try:
-            status_servers = [
-                status.start(listen, self.status) for listen in self._settings.status_listen
-            ]
-            self._membership.join()
-            log.info("%s serves %s", self._settings.export, ", ".join(self._settings.services))
-            if not self._follow_registry(process):
-                log.error("HAProxy ended with exit code %s", process.returncode)
-                return 1
-            for server in status_servers:
-                server.shutdown()
-                server.server_close()
-            self._leave(process)
-            return 0
+            self._await_first_reading()
+            process = self._start_haproxy()
+            try:
+                return self._serve(process)
+            finally:
+                process.kill()
         finally:
-            process.kill()
+            watch.close()
 
-    def stop(self, *_: object) -> None:
-        """Ask `run` to end. Can be a signal's handler."""
+    def _serve(self, process: "Popen[bytes]") -> int:
+        status_servers = [
+            status.start(listen, self.status) for listen in self._settings.status_listen
+        ]
+        self._membership.join()
+        log.info("%s serves %s", self._settings.export, ", ".join(self._settings.services))
+        if not self._follow_registry(process):
+            log.error("HAProxy ended with exit code %s", process.returncode)
+            return 1
+        for server in status_servers:
+            server.refuse()
+        self._leave(process)
+        for server in status_servers:
+            server.shutdown()
+            server.server_close()
+        return 0
+
+    def stop(self) -> None:
+        """Ask `run` to end. Not for a signal's handler: it could meet its own thread's lock."""
         self._is_stopping = True
         self._wake.set()
 
@@ -92,6 +101,7 @@ class Agent:
         A service's engines are those that get traffic and those on which requests of this proxy
         are still in flight.
         """
+        servers = runtime_api.all_servers(self._socket)
         return {
             "proxy": str(self._settings.export),
             "registry": {
@@ -100,50 +110,59 @@ class Agent:
             },
             "registered": self._membership.is_registered,
             "services": {
-                service: self._service_status(service) for service in self._settings.services
+                service: _service_status(engines, servers.get(service, []))
+                for service, engines in self._engines.items()
             },
             **self._instance,
         }
 
-    def _service_status(self, service: str) -> dict[str, object]:
-        engines = self._engines[service]
-        return {
-            "stale": engines.is_stale,
-            "engines": [
-                {
-                    "address": server.name,
-                    "state": server.state,
-                    "registered": server.name in engines.listed,
-                    "in_flight": server.in_flight,
-                    "served": server.served,
-                }
-                for server in runtime_api.servers(self._socket, service)
-            ],
-        }
+    def _watch(self) -> MemberWatch:
+        """Watch everything in one session.
 
-    def _watch(self, service: str) -> None:
-        def on_members(names: frozenset[str] | None) -> None:
-            self._update(service, names)
-
-        MemberWatch(
+        The marks are read last: an engine that has left because of one is never taken for an
+        engine that has left without.
+        """
+        folders = [layout.folder for layout in self._settings.services.values()]
+        return MemberWatch(
             self._settings.registry_hosts,
-            engines_path(service),
+            [*dict.fromkeys(folders), DRAIN_PATH],
             self._settings.session_timeout_s,
-            on_members,
+            self._on_members,
         )
 
-    def _update(self, service: str, reading: frozenset[str] | None) -> None:
+    def _on_members(self, readings: Mapping[str, frozenset[str]] | None) -> None:
+        is_changed = False
+        for service, layout in self._settings.services.items():
+            listed = None if readings is None else layout.engines(readings[layout.folder])
+            marked = frozenset[str]() if readings is None else readings[DRAIN_PATH]
+            is_changed |= self._update(service, listed, marked)
+        if is_changed:
+            self._save_known()
+
+    def _update(self, service: str, listed: frozenset[str] | None, marked: frozenset[str]) -> bool:
+        """Take one reading in. Returns whether other engines are kept than before."""
+        now = time.monotonic()
+        return self._become(service, lambda engines: engines.after(listed, marked, now))
+
+    def _become(self, service: str, change: Callable[[EngineList], EngineList]) -> bool:
         with self._engines_lock:
             before = self._engines[service]
-            after = before.after(reading)
-            self._engines[service] = after
-            if after == before:
-                return
-            log.info("%s: %s", service, after.summary)
-            if after.kept != before.kept:
-                kept = {name: engines.kept for name, engines in self._engines.items()}
-                last_known.save(self._known_file, kept)
+            after = self._engines[service] = change(before)
+        if after == before:
+            return False
         self._wake.set()
+        log.info("%s: %s", service, after.summary)
+        if after.alarm != before.alarm:
+            if after.alarm:
+                log.warning("%s: %s", service, after.alarm)
+            else:
+                log.info("%s: no longer alarmed", service)
+        return after.kept != before.kept
+
+    def _save_known(self) -> None:
+        """Slow, since it syncs the disk: to be called when HAProxy's thread was woken already."""
+        kept = {name: engines.kept for name, engines in self._engines.items()}
+        last_known.save(self._known_file, kept)
 
     def _await_first_reading(self) -> None:
         """Wait, within bounds, so that HAProxy does not start without engines or with old ones."""
@@ -156,20 +175,20 @@ class Agent:
             self._wake.wait(0.1)
             self._wake.clear()
 
-    def _start_haproxy(self) -> "Popen[str]":
-        kept = {service: engines.kept for service, engines in self._engines.items()}
-        config = haproxy_config.render(self._settings, self._socket, kept)
-        access_log = access_logger(self._settings.logs, "%(message)s")
-        return haproxy_process.start(config, self._socket, access_log)
+    def _start_haproxy(self) -> "Popen[bytes]":
+        wanted = {service: engines.in_traffic for service, engines in self._engines.items()}
+        config = haproxy_config.render(self._settings, self._socket, wanted)
+        access_log = BlockLog(self._settings.logs / "access.log")
+        return haproxy_process.start(config, self._socket, access_log.write)
 
-    def _follow_registry(self, process: "Popen[str]") -> bool:
+    def _follow_registry(self, process: "Popen[bytes]") -> bool:
         """Return True when asked to stop, False when HAProxy has ended."""
         while not self._is_stopping:
             if process.poll() is not None:
                 return False
             interval_s = RECONCILE_INTERVAL_S
             try:
-                if not all([self._reconcile(service) for service in self._engines]):
+                if not self._reconcile():
                     interval_s = REMOVAL_INTERVAL_S
             except OSError as error:
                 log.warning("HAProxy does not answer: %s", error)
@@ -177,31 +196,48 @@ class Agent:
             self._wake.clear()
         return True
 
-    def _reconcile(self, service: str) -> bool:
+    def _reconcile(self) -> bool:
         """Return whether HAProxy has the wanted engines and no others.
 
         It may refuse to delete one for a moment, while a connection to it is being closed.
         """
-        wanted = self._engines[service].kept
-        servers = runtime_api.servers(self._socket, service)
-        for command in reconcile.plan(service, wanted, servers):
-            answer = runtime_api.execute(self._socket, command)
-            if answer in _EXPECTED_ANSWERS:
-                log.info("%s", command)
-            elif not command.startswith("del "):
-                log.warning("%s: %s", command, answer)
-        return wanted == {server.name for server in servers}
+        servers = runtime_api.all_servers(self._socket)
+        is_settled = True
+        commands = []
+        for service in self._engines:
+            found = servers.get(service, [])
+            self._heed_checks(service, found)
+            wanted = self._engines[service].in_traffic
+            commands += reconcile.plan(service, wanted, found)
+            is_settled = is_settled and wanted == {server.name for server in found}
+        answers = runtime_api.execute_all(self._socket, commands)
+        if any(not command.startswith("del ") for command in commands):
+            log.info("%s", "; ".join(commands))
+        for answer in answers:
+            if answer not in _EXPECTED_ANSWERS and "cannot" not in answer:
+                log.warning("HAProxy: %s", answer)
+        return is_settled
 
-    def _leave(self, process: "Popen[str]") -> None:
+    def _heed_checks(self, service: str, servers: list[Server]) -> None:
+        up = frozenset(server.name for server in servers if server.state == "up")
+        failed = frozenset(server.name for server in servers if server.has_failed)
+        if self._become(service, lambda engines: engines.after_checks(up, failed)):
+            self._save_known()
+
+    def _leave(self, process: "Popen[bytes]") -> None:
         """Leave the registry, wait until callers have gone elsewhere, let HAProxy finish.
 
-        Where a successor has this proxy's node and listeners, it takes the callers at once.
+        Where a successor has this proxy's listeners, it takes the callers at once. It has its node
+        too, or will; the registry may be away.
         """
         log.info("stopping")
         deadline = time.monotonic() + self._settings.stop_grace_s
         is_superseded = self._membership.state == "superseded"
-        self._membership.leave(min(LEAVE_TIMEOUT_S, self._settings.stop_grace_s))
-        if not is_superseded:
+        if is_superseded or haproxy_process.has_successor(self._socket):
+            haproxy_process.begin_to_stop(process)
+            self._membership.leave(min(LEAVE_TIMEOUT_S, self._settings.stop_grace_s))
+        else:
+            self._membership.leave(min(LEAVE_TIMEOUT_S, self._settings.stop_grace_s))
             self._wait_until_quiet(deadline - self._settings.stop_grace_s / 2)
         haproxy_process.stop(process, deadline)
         log.info("stopped")
@@ -218,3 +254,21 @@ class Agent:
                 return
             total = now
             time.sleep(QUIET_S)
+
+
+def _service_status(engines: EngineList, servers: list[Server]) -> dict[str, object]:
+    return {
+        "stale": engines.is_stale,
+        "alarm": engines.alarm,
+        "engines": [
+            {
+                "address": server.name,
+                "state": server.state,
+                "registered": server.name in engines.listed,
+                "drained": server.name in engines.marked,
+                "in_flight": server.in_flight,
+                "served": server.served,
+            }
+            for server in servers
+        ],
+    }

@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from .settings import Settings
+from osp_common.settings import Endpoint
+
+from .names import ENGINE_IN_URI, server_name
+from .settings import HEALTH_CHECK_TCP, Settings
 
 FRONTEND = "osp"
 CONNECT_ATTEMPTS_WITHOUT_RETRIES = 3
@@ -27,7 +30,10 @@ def render(settings: Settings, runtime_socket: Path, engines: Mapping[str, froze
         _global_section(settings, runtime_socket),
         _defaults_section(settings),
         _frontend_section(settings),
-        *(_backend_section(service, engines[service]) for service in settings.services),
+        *(
+            _backend_section(service, engines[service], settings.health_check)
+            for service in settings.services
+        ),
     ]
     return "\n".join(sections)
 
@@ -79,7 +85,7 @@ def _error_lines() -> str:
 def _frontend_section(settings: Settings) -> str:
     lines = [
         f"frontend {FRONTEND}",
-        *(f"bind {endpoint}" for endpoint in settings.listen),
+        *(f"bind {_bind(endpoint)}" for endpoint in settings.listen),
         "log stdout format raw daemon",
         "option httplog",
         f"http-after-response set-header X-Osp-Proxy {settings.export}",
@@ -95,12 +101,32 @@ def _frontend_section(settings: Settings) -> str:
     return "\n    ".join(lines) + "\n"
 
 
-def _backend_section(service: str, engines: frozenset[str]) -> str:
+def _bind(endpoint: Endpoint) -> str:
+    return f"{endpoint} v4v6" if endpoint.ip == "::" else str(endpoint)
+
+
+def _backend_section(service: str, engines: frozenset[str], health_check: str) -> str:
     lines = [
         f"backend {service}",
         "balance roundrobin",
-        "option httpchk GET /healthz",
-        "http-check expect status 200",
-        *(f"server {engine} {engine} {SERVER_OPTIONS}" for engine in sorted(engines)),
+        *_check_lines(health_check),
+        *(f"server {server_line(engine)}" for engine in sorted(engines)),
     ]
     return "\n    ".join(lines) + "\n"
+
+
+def server_line(engine: str) -> str:
+    """Return what follows `server` in the configuration, and the backend's name at run time."""
+    return f"{server_name(engine)} {engine} {SERVER_OPTIONS}"
+
+
+def _check_lines(health_check: str) -> list[str]:
+    """A check asks who is there: two hosts may have swapped their addresses."""
+    if health_check == HEALTH_CHECK_TCP:
+        return []
+    separator = "&" if "?" in health_check else "?"
+    return [
+        "option httpchk",
+        f'http-check send meth GET uri-lf "{health_check}{separator}engine={ENGINE_IN_URI}"',
+        "http-check expect status 200",
+    ]

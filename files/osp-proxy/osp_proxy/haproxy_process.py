@@ -1,6 +1,9 @@
 """The HAProxy process: started beside a predecessor, stopped without cutting requests."""
 
+import contextlib
+import fcntl
 import logging
+import os
 import signal
 import subprocess
 import threading
@@ -12,6 +15,8 @@ from typing import IO
 from . import runtime_api
 
 START_TIMEOUT_S = 5.0
+PIPE_BYTES = 1024 * 1024
+GATHER_S = 0.1
 
 log = logging.getLogger("osp.haproxy")
 
@@ -25,22 +30,34 @@ def predecessor(folder: Path) -> Path | None:
 
     One is found where a proxy is replaced on the host's network and both mount the same folder.
     """
-    live = None
-    for path in sorted(folder.glob("haproxy-*.sock")):
+    live = []
+    for path in folder.glob("haproxy-*.sock"):
         try:
             runtime_api.execute(path, "show version")
-            live = path
+            live.append((path.stat().st_mtime_ns, path))
         except OSError:
             path.unlink(missing_ok=True)
             path.with_suffix(".cfg").unlink(missing_ok=True)
-    return live
+    return max(live)[1] if live else None
 
 
-def start(config: str, socket_path: Path, access_log: logging.Logger) -> "subprocess.Popen[str]":
+def has_successor(socket_path: Path) -> bool:
+    """Tell whether an HAProxy that started later runs beside the one at `socket_path`."""
+    for path in socket_path.parent.glob("haproxy-*.sock"):
+        with contextlib.suppress(OSError):
+            if path.stat().st_mtime_ns > socket_path.stat().st_mtime_ns:
+                runtime_api.execute(path, "show version")
+                return True
+    return False
+
+
+def start(
+    config: str, socket_path: Path, write_access_log: Callable[[bytes], None]
+) -> "subprocess.Popen[bytes]":
     """Start HAProxy and return once it answers. Raises StartError, OSError.
 
-    Its listeners come from a predecessor where there is one, so that no connection is refused
-    while the two change places.
+    `write_access_log` gets whole lines, many at once. HAProxy's listeners come from a predecessor
+    where there is one, so that no connection is refused while the two change places.
     """
     old = predecessor(socket_path.parent)
     config_path = socket_path.with_suffix(".cfg")
@@ -50,10 +67,10 @@ def start(config: str, socket_path: Path, access_log: logging.Logger) -> "subpro
         log.info("taking over the listeners of %s", old)
         command += ["-x", str(old)]
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, pipesize=PIPE_BYTES
     )
-    _follow(process.stdout, access_log.info)
-    messages = _follow(process.stderr, log.info)
+    _in_thread(_gather, process.stdout, write_access_log, daemon=False)
+    messages = _in_thread(_follow, process.stderr)
     if not _answers(process, socket_path):
         process.kill()
         messages.join(1.0)
@@ -61,7 +78,7 @@ def start(config: str, socket_path: Path, access_log: logging.Logger) -> "subpro
     return process
 
 
-def _answers(process: "subprocess.Popen[str]", socket_path: Path) -> bool:
+def _answers(process: "subprocess.Popen[bytes]", socket_path: Path) -> bool:
     deadline = time.monotonic() + START_TIMEOUT_S
     while process.poll() is None and time.monotonic() < deadline:
         try:
@@ -72,9 +89,14 @@ def _answers(process: "subprocess.Popen[str]", socket_path: Path) -> bool:
     return False
 
 
-def stop(process: "subprocess.Popen[str]", deadline: float) -> None:
-    """Let HAProxy finish what is in flight; at `deadline` (monotonic) it is killed."""
+def begin_to_stop(process: "subprocess.Popen[bytes]") -> None:
+    """Have HAProxy take no new connection, and end when it has finished what is in flight."""
     process.send_signal(signal.SIGUSR1)
+
+
+def stop(process: "subprocess.Popen[bytes]", deadline: float) -> None:
+    """Let HAProxy finish what is in flight; at `deadline` (monotonic) it is killed."""
+    begin_to_stop(process)
     try:
         process.wait(max(0.0, deadline - time.monotonic()))
     except subprocess.TimeoutExpired:
@@ -83,13 +105,29 @@ def stop(process: "subprocess.Popen[str]", deadline: float) -> None:
         process.wait()
 
 
-def _follow(stream: IO[str] | None, write: Callable[[str, str], None]) -> threading.Thread:
-    assert stream is not None
-
-    def follow() -> None:
-        for line in stream:
-            write("%s", line.rstrip("\n"))
-
-    thread = threading.Thread(target=follow, daemon=True)
+def _in_thread(
+    target: Callable[..., None], *arguments: object, daemon: bool = True
+) -> threading.Thread:
+    """Run `target`; where it is no daemon, the agent ends after it, as when HAProxy has ended."""
+    thread = threading.Thread(target=target, args=arguments, daemon=daemon)
     thread.start()
     return thread
+
+
+def _gather(stream: IO[bytes], write: Callable[[bytes], None]) -> None:
+    """Pass lines on in blocks: a line at a time would cost as much as the request itself.
+
+    HAProxy does not wait for a full pipe, it drops lines: what comes fast is read at once.
+    """
+    capacity = fcntl.fcntl(stream, fcntl.F_GETPIPE_SZ)
+    rest = b""
+    while block := os.read(stream.fileno(), capacity):
+        lines, newline, rest = (rest + block).rpartition(b"\n")
+        write(lines + newline)
+        if len(block) < capacity // 4:
+            time.sleep(GATHER_S)
+
+
+def _follow(stream: IO[bytes]) -> None:
+    for line in stream:
+        log.info("%s", line.decode("utf-8", "replace").rstrip("\n"))

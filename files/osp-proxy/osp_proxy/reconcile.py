@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from .haproxy_config import SERVER_OPTIONS
+from .haproxy_config import server_line
+from .names import server_name
 from .runtime_api import Server
 
 
@@ -10,27 +11,35 @@ def plan(service: str, wanted: frozenset[str], servers: Iterable[Server]) -> lis
     """Return the runtime API's commands, in order; none where nothing is to do.
 
     An engine leaves in two steps, so that no request in flight is cut: it is put into maintenance
-    at once, and deleted by a later plan, when nothing is in flight on it.
+    at once, and deleted by a later plan, when nothing is in flight on it. That comes first, but
+    not where nobody would be left for a moment.
     """
     found = {server.name: server for server in servers}
-    commands = []
+    added = []
     for name in sorted(wanted):
         if name not in found:
-            commands += _add(service, name)
+            added += _add(service, name)
         elif found[name].is_removed:
-            commands.append(f"enable server {service}/{name}")
+            added.append(f"enable server {_path(service, name)}")
+    disabled, deleted = [], []
     for name in sorted(found.keys() - wanted):
         if not found[name].is_removed:
-            commands.append(f"disable server {service}/{name}")
+            disabled.append(f"disable server {_path(service, name)}")
         elif found[name].in_flight == 0:
-            commands.append(f"del server {service}/{name}")
-    return commands
+            deleted.append(f"del server {_path(service, name)}")
+    is_somebody_left = any(name in found and not found[name].is_removed for name in wanted)
+    changes = disabled + added if is_somebody_left else added + disabled
+    return changes + deleted
 
 
 def _add(service: str, name: str) -> list[str]:
     """A server starts in maintenance and without health checks (HAProxy 2.6, `add server`)."""
     return [
-        f"add server {service}/{name} {name} {SERVER_OPTIONS}",
-        f"enable health {service}/{name}",
-        f"enable server {service}/{name}",
+        f"add server {service}/{server_line(name)}",
+        f"enable health {_path(service, name)}",
+        f"enable server {_path(service, name)}",
     ]
+
+
+def _path(service: str, name: str) -> str:
+    return f"{service}/{server_name(name)}"

@@ -30,12 +30,19 @@ class Server(ThreadingHTTPServer):
 
     def __init__(self, listen: Endpoint, status: Status) -> None:
         self.status = status
+        self.address_family = listen.family
         super().__init__((listen.ip, listen.port), Handler)
+
+    def refuse(self) -> None:
+        """Take no more queries, at once: from now on they are a successor's."""
+        self.socket.shutdown(socket.SHUT_RDWR)
 
     def server_bind(self) -> None:
         """Bind beside a predecessor that still has the port, and without looking up names."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if self.address_family == socket.AF_INET6:
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         self.socket.bind(self.server_address)
         self.server_name, self.server_port = self.socket.getsockname()[:2]
 

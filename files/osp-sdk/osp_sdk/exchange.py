@@ -49,7 +49,7 @@ class _ReadableSocket:
 def exchange(
     proxy: str, method: str, target: str, body: bytes, connect_timeout_s: float, deadline: float
 ) -> Response:
-    """Send one request to `proxy` (`ip:port`) and return its reply.
+    """Send one request to `proxy` (`ip:port`, `[ip]:port`) and return its reply.
 
     Raises NotConnectedError while nothing was sent; after that TimeoutError past `deadline`
     (monotonic), and OSError or http.client.HTTPException for a reply that broke off.
@@ -57,7 +57,8 @@ def exchange(
     host, _, port = proxy.rpartition(":")
     try:
         connect_timeout_s = min(connect_timeout_s, _left_s(deadline))
-        connection = socket.create_connection((host, int(port)), connect_timeout_s)
+        address = (host.removeprefix("[").removesuffix("]"), int(port))
+        connection = socket.create_connection(address, connect_timeout_s)
     except (OSError, ValueError) as error:
         raise NotConnectedError(f"{proxy}: {error}") from error
     with connection:

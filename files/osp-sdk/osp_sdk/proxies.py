@@ -3,7 +3,7 @@
 import random
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from osp_common import last_known
@@ -50,7 +50,7 @@ class RegisteredProxies:
         known = last_known.load(known_file) if known_file else {}
         self._names = known.get(LIST_NAME, frozenset())
         self._was_read = threading.Event()
-        self._watch = MemberWatch(hosts, PROXIES_PATH, session_timeout_s, self._on_members)
+        self._watch = MemberWatch(hosts, [PROXIES_PATH], session_timeout_s, self._on_members)
 
     def names(self, timeout_s: float) -> frozenset[str]:
         """Return the proxies' `ip:port`; waits up to `timeout_s` for the first reading alone."""
@@ -60,9 +60,10 @@ class RegisteredProxies:
     def close(self) -> None:
         self._watch.close()
 
-    def _on_members(self, names: frozenset[str] | None) -> None:
-        if names is None:
+    def _on_members(self, members: Mapping[str, frozenset[str]] | None) -> None:
+        if members is None:
             return
+        names = members[PROXIES_PATH]
         if names and names != self._names:
             self._names = names
             if self._known_file:

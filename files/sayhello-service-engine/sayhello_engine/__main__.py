@@ -4,6 +4,8 @@ SIGUSR1  drain: leave the registry and go on serving. Ends by itself when the le
          another SIGUSR1 renews the lease.
 SIGUSR2  end the drain at once.
 SIGTERM  leave the registry, serve until callers have gone elsewhere, finish, exit 0.
+
+A mark in the registry, `/osp/drain/<ip>:<port>`, drains it too, for as long as the mark stands.
 """
 
 import logging
@@ -12,9 +14,16 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Mapping
 
 from osp_common.logs import access_logger, log_events
-from osp_common.registry import Membership, describe_instance, engines_path
+from osp_common.registry import (
+    DRAIN_PATH,
+    Membership,
+    MemberWatch,
+    describe_instance,
+    engines_path,
+)
 from osp_common.settings import EX_USAGE, SettingError
 
 from . import __version__
@@ -24,6 +33,7 @@ from .settings import Settings
 SERVICE = "sayhello"
 QUIET_S = 1.0
 LEAVE_TIMEOUT_S = 2.0
+FIRST_READING_TIMEOUT_S = 5.0
 
 _SIGNALS = {signal.SIGUSR1, signal.SIGUSR2, signal.SIGTERM, signal.SIGINT}
 
@@ -38,6 +48,11 @@ class Engine:
         self._instance = describe_instance(__version__)
         self._traffic = Traffic()
         self._drained_until: float | None = None
+        self._is_marked: bool | None = None
+        self._is_stopping = False
+        self._is_joined = False
+        self._settling = threading.Lock()
+        self._started_at = time.monotonic()
         access_log = access_logger(settings.logs)
         self._servers = [
             Server(listen, settings.export, self._traffic, self.status, access_log)
@@ -51,12 +66,17 @@ class Engine:
         )
 
     def status(self) -> dict[str, object]:
-        """Return what `/status` tells. `drain_ends_in_s` is None while not draining."""
+        """Return what `/status` tells.
+
+        `draining`: by a signal, by a mark, or both. `drain_ends_in_s` is None without a signal's
+        lease, `marked` tells whether a mark stands.
+        """
         until = self._drained_until
         return {
             "address": str(self._settings.export),
             "registered": self._membership.is_registered,
-            "draining": until is not None,
+            "draining": self._is_drained,
+            "marked": bool(self._is_marked),
             "drain_ends_in_s": None if until is None else round(until - time.monotonic(), 1),
             "stopping": self._traffic.is_closing,
             "in_flight": self._traffic.in_flight,
@@ -68,7 +88,12 @@ class Engine:
         """Serve until SIGTERM or SIGINT, which the caller has blocked for every thread."""
         for server in self._servers:
             threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True).start()
-        self._membership.join()
+        MemberWatch(
+            self._settings.registry_hosts,
+            [DRAIN_PATH],
+            self._settings.session_timeout_s,
+            self._on_marks,
+        )
         log.info("%s serves at %s", self._settings.export, _text(self._settings.listen))
         while (received := self._next_signal()) not in (signal.SIGTERM, signal.SIGINT):
             if received == signal.SIGUSR1:
@@ -85,21 +110,55 @@ class Engine:
         received = signal.sigtimedwait(_SIGNALS, left_s)
         return received.si_signo if received else None
 
+    @property
+    def _is_drained(self) -> bool:
+        return self._drained_until is not None or bool(self._is_marked)
+
     def _drain(self) -> None:
         log.info("draining for %g s", self._settings.drain_lease_s)
         self._drained_until = time.monotonic() + self._settings.drain_lease_s
-        self._membership.leave(LEAVE_TIMEOUT_S)
+        self._settle()
 
     def _undrain(self) -> None:
         if self._drained_until is not None:
-            log.info("no longer draining")
+            log.info("no longer draining by a signal")
         self._drained_until = None
-        self._membership.join()
+        self._settle()
+
+    def _on_marks(self, readings: Mapping[str, frozenset[str]] | None) -> None:
+        """Heed the marks. While the registry can't be read, all stays as it is.
+
+        An engine that has just started registers when it knows that no mark stands, or when it
+        can't learn that, as where the folder's rights forbid it.
+        """
+        waited_s = time.monotonic() - self._started_at
+        if readings is not None:
+            is_marked = str(self._settings.export) in readings[DRAIN_PATH]
+            if is_marked != bool(self._is_marked):
+                log.info("a mark asks for a drain" if is_marked else "the mark is gone")
+            self._is_marked = is_marked
+        elif self._is_marked is None and waited_s >= FIRST_READING_TIMEOUT_S:
+            self._is_marked = False
+        self._settle()
+
+    def _settle(self) -> None:
+        """Join or leave the registry, as signals and marks together want it."""
+        with self._settling:
+            wanted = self._is_marked is not None and not self._is_drained
+            if self._is_stopping or wanted == self._is_joined:
+                return
+            self._is_joined = wanted
+            if wanted:
+                self._membership.join()
+            else:
+                self._membership.leave(LEAVE_TIMEOUT_S)
 
     def _stop(self) -> None:
         log.info("stopping")
         deadline = time.monotonic() + self._settings.stop_grace_s
         self._traffic.close()
+        with self._settling:
+            self._is_stopping = True
         self._membership.leave(min(LEAVE_TIMEOUT_S, self._settings.stop_grace_s))
         self._traffic.wait_until_quiet(QUIET_S, deadline)
         for server in self._servers:

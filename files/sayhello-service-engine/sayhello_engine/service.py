@@ -3,6 +3,7 @@
 GET  /sayhello?name=NAME[&delay_ms=N]   {"message": "Hello, NAME!", "engine": "ip:port", ...}
 POST /sayhello                          the same, parameters as JSON or as a form
 GET  /healthz                           200 as long as this process serves, draining or not
+GET  /healthz?engine=ip:port            421 if this is another engine than the one asked for
 GET  /status                            where the engine stands
 """
 
@@ -101,11 +102,14 @@ class Server(ThreadingHTTPServer):
         self.traffic = traffic
         self.status = status
         self.access_log = access_log
+        self.address_family = listen.family
         super().__init__((listen.ip, listen.port), Handler)
 
     def server_bind(self) -> None:
         """Bind without looking up the name of the address, which can take seconds."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if self.address_family == socket.AF_INET6:
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         self.socket.bind(self.server_address)
         self.server_name, self.server_port = self.socket.getsockname()[:2]
 
@@ -127,7 +131,7 @@ class Handler(BaseHTTPRequestHandler):
             with self.server.traffic.request() as number:
                 self._say_hello(number, lambda: dict(parse_qsl(url.query)))
         elif url.path == "/healthz":
-            self._answer(HTTPStatus.OK, {"healthy": True})
+            self._tell_health(dict(parse_qsl(url.query)).get("engine"))
         elif url.path == "/status":
             self._answer(HTTPStatus.OK, self.server.status())
         else:
@@ -143,6 +147,17 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.close_connection = True
             self._answer(HTTPStatus.NOT_FOUND, {"error": f"no {url.path} here"})
+
+    def _tell_health(self, asked_for: str | None) -> None:
+        """Whoever looks for an engine at an address that it has lost must not take us for it."""
+        own = str(self.server.engine)
+        if asked_for in (None, own):
+            self._answer(HTTPStatus.OK, {"healthy": True, "engine": own})
+        else:
+            self._answer(
+                HTTPStatus.MISDIRECTED_REQUEST,
+                {"error": f"this is {own}, not {asked_for}", "engine": own},
+            )
 
     def _say_hello(self, number: int, parameters: Callable[[], dict[str, str]]) -> None:
         try:

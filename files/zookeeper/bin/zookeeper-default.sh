@@ -11,7 +11,7 @@ usage: zookeeper-default.sh start | init [--found]
   init --found   the same, for a member of an ensemble that is being founded: it may begin empty
 
   ZOO_MY_ID        this member's number, 1-255 (default 1)
-  ZOO_SERVERS      every member: 1=ADDRESS,2=ADDRESS,...   (default: standalone)
+  ZOO_SERVERS      every member: 1=ADDRESS,2=ADDRESS,...   (default: standalone), IPv4, IPv6, name
   ZOO_ADDRESS      the address to listen at for clients    (default: every address)
   ZOO_CLIENT_PORT  (default 2181)
   ZOO_HEAP_MB      (default 256)
@@ -42,14 +42,28 @@ check_settings() {
         refuse ZOO_SERVERS "$ZOO_SERVERS" "1=ADDRESS,2=ADDRESS,... with $my_id (ZOO_MY_ID) among them"
 }
 
+bare() {
+    local address=${1#[}
+    echo "${address%]}"
+}
+
+# An IPv6 address before a port is in brackets, everywhere else it is not.
+bracketed() {
+    if [[ $1 == *:* ]]; then
+        echo "[$(bare "$1")]"
+    else
+        echo "$1"
+    fi
+}
+
 # Writes server.N=ADDRESS:2888:3888 for each member.
 server_lines() {
     local member members
     IFS=, read -ra members <<<"${ZOO_SERVERS:-}"
     for member in "${members[@]}"; do
-        [[ $member =~ ^([1-9][0-9]{0,2})=([A-Za-z0-9._-]+)$ ]] ||
+        [[ $member =~ ^([1-9][0-9]{0,2})=([A-Za-z0-9._-]+|\[?[0-9A-Fa-f]*:[0-9A-Fa-f:.]+\]?)$ ]] ||
             refuse "a member in ZOO_SERVERS" "$member" "NUMBER=ADDRESS"
-        echo "server.${BASH_REMATCH[1]}=${BASH_REMATCH[2]}:2888:3888"
+        echo "server.${BASH_REMATCH[1]}=$(bracketed "${BASH_REMATCH[2]}"):2888:3888"
     done
 }
 
@@ -60,7 +74,7 @@ initLimit=10
 syncLimit=5
 dataDir=$data
 clientPort=$client_port
-${ZOO_ADDRESS:+clientPortAddress=$ZOO_ADDRESS}
+${ZOO_ADDRESS:+clientPortAddress=$(bare "$ZOO_ADDRESS")}
 maxClientCnxns=200
 autopurge.purgeInterval=1
 autopurge.snapRetainCount=3
