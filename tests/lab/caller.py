@@ -96,7 +96,7 @@ class Caller:
     async def _call(self, connection: Connection, number: int, slow: bool) -> float:
         method = "POST" if number % 2 else "GET"
         target = f"/{self._service}?name=r{number}{f'&delay_ms={SLOW_MS}' if slow else ''}"
-        body = json.dumps({"name": f"r{number}"}).encode()
+        body = json.dumps({"name": f"r{number}"}).encode() if method == "POST" else b""
         sent_at, start = time.time(), time.monotonic()
         engine = error = ""
         try:
