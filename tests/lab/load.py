@@ -25,7 +25,7 @@ from tests.lab.running import PRODUCT
 RATE_PER_S = 300
 END_S = 60
 
-_SERVED = re.compile(r" (GET|POST) /\S*[?&]name=r(\d+)(?:&\S*)? 200$", re.MULTILINE)
+_SERVED = re.compile(r"(GET|POST) /\S*[?&]name=r(\d+)(?:&\S*)? 200$", re.MULTILINE)
 
 
 class Request(NamedTuple):
