@@ -6,6 +6,7 @@ from roles.container.plan import part_changes, part_problems
 from roles.container.spec import ContainerSpec, resolve
 from roles.images.plan import image_of
 from roles.proxy.spec import ProxySpec
+from roles.run.address import endpoint
 from roles.run.changes import Change
 from roles.run.fleet import Fleet, Member
 from roles.run.problems import Problem
@@ -20,7 +21,7 @@ def proxy(member: Member) -> ProxySpec:
 
 def registered_name(member: Member) -> str:
     """The proxy's node in the registry."""
-    return f"{member.address}:{proxy(member).port}"
+    return endpoint(member.address, proxy(member).port)
 
 
 def container(fleet: Fleet, member: Member) -> ContainerSpec:
@@ -28,7 +29,7 @@ def container(fleet: Fleet, member: Member) -> ContainerSpec:
     environment = fleet.told(member, part.port)
     if part.status:
         environment["OSP_STATUS_PORT"] = str(part.status.port)
-    return resolve(ROLE, part, image_of(member, ROLE), str(member.address), environment)
+    return resolve(ROLE, part, image_of(member, ROLE), str(member.own_address), environment)
 
 
 def check(fleet: Fleet) -> list[Problem]:

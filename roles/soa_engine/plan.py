@@ -5,6 +5,7 @@ from __future__ import annotations
 from roles.container.plan import part_changes, part_problems
 from roles.container.spec import ContainerSpec, resolve
 from roles.images.plan import image_of
+from roles.run.address import endpoint
 from roles.run.changes import Change
 from roles.run.fleet import Fleet, Member
 from roles.run.problems import Problem
@@ -20,7 +21,7 @@ def engine(member: Member) -> SoaEngineSpec:
 
 def registered_name(member: Member) -> str:
     """The engine's node in the registry, and its name in a proxy's list."""
-    return f"{member.address}:{engine(member).port}"
+    return endpoint(member.address, engine(member).port)
 
 
 def running_name(member: Member) -> str | None:
@@ -32,14 +33,15 @@ def running_name(member: Member) -> str | None:
     if found is None or not found.running:
         return None
     told = found.environment
-    return f"{told.get('EXPORT_IP', member.address)}:{told.get('EXPORT_PORT', engine(member).port)}"
+    address = told.get("EXPORT_IP", member.address)
+    return endpoint(address, told.get("EXPORT_PORT", engine(member).port))
 
 
 def container(fleet: Fleet, member: Member) -> ContainerSpec:
     part = engine(member)
     # The framework's first contract misspelt it, and engines built to it are still about.
     environment = {**fleet.told(member, part.port), "EXPORT_PROT": str(part.port)}
-    return resolve(ROLE, part, image_of(member, ROLE), str(member.address), environment)
+    return resolve(ROLE, part, image_of(member, ROLE), str(member.own_address), environment)
 
 
 def check(fleet: Fleet) -> list[Problem]:
