@@ -117,17 +117,27 @@ def export_address(
 def own_address(observed: Observed, exported: IpAddress, towards: Iterable[IpAddress]) -> IpAddress:
     """Return the address of its own that a host is reached by under the exported one.
 
-    It is the same, but for one that is on no interface: then the one that `auto` would give, of the
-    same family.
+    It is the same, but for one that is on no interface: then that of the route towards the
+    registry, or else of the default route, or else the only one; of the exported one's family.
 
     Raises:
-        NoAddress: no route tells.
+        NoAddress: none of these tells.
     """
-    if any(a.ip == exported for a in _candidates(observed)):
+    candidates = [a for a in _candidates(observed) if a.ip.version == exported.version]
+    if any(a.ip == exported for a in candidates):
         return exported
     anywhere = IPv4Address(0) if exported.version == 4 else IPv6Address(0)
     alike = [target for target in towards if target.version == exported.version]
-    return _by_route(observed, [*alike, anywhere])
+    try:
+        return _by_route(observed, [*alike, anywhere])
+    except NoAddress as error:
+        if len(candidates) == 1:
+            return candidates[0].ip
+        found = _named(candidates) or "it has none of that family"
+        raise NoAddress(
+            f"to which address of this host a router translates {exported} can't be told ({found});"
+            " have a route towards the registry, or a default route, tell it"
+        ) from error
 
 
 def public_addresses(observed: Observed) -> list[Address]:

@@ -203,9 +203,26 @@ def test_what_is_behind_a_router(address: str, towards: list[str], inner: str) -
     assert own(TWO_NETWORKS, address, *towards) == inner
 
 
-def test_behind_a_router_without_an_address_of_that_family() -> None:
-    with pytest.raises(NoAddress, match="no route tells this host's address"):
-        own(TWO_NETWORKS, "2001:db8::9", "10.0.3.1")
+def test_behind_a_router_the_only_address_of_that_family_needs_no_route() -> None:
+    found = host(addresses("eth0 10.0.0.5/24", "eth0 fd00::5/64"), routes("default eth0"))
+    assert own(found, "2001:db8::9", "10.0.3.1") == "fd00::5"
+
+
+@pytest.mark.parametrize(
+    "on, listed",
+    [
+        (["eth0 10.0.0.5/24"], "it has none of that family"),
+        (["eth0 fd00::5/64", "eth1 fd00:1::5/64"], "eth0 fd00::5, eth1 fd00:1::5"),
+    ],
+    ids=["none", "several"],
+)
+def test_behind_a_router_where_nothing_tells(on: list[str], listed: str) -> None:
+    with pytest.raises(NoAddress) as caught:
+        own(host(addresses(*on), ()), "2001:db8::9", "10.0.3.1")
+    assert str(caught.value) == (
+        f"to which address of this host a router translates 2001:db8::9 can't be told ({listed}); "
+        "have a route towards the registry, or a default route, tell it"
+    )
 
 
 BOTH = host(
