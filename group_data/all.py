@@ -1,9 +1,14 @@
 """What holds for every host. A group's own file, then the host in the inventory, say it finer."""
 
 # The host's real address, told to its containers and registered by them. "auto" takes the source
-# of the host's route towards the registry. Set an address per host, in the inventory, where that
-# is not the one that other hosts reach.
+# of the host's route towards the registry. Where other hosts reach it at another, say for all hosts
+# an interface ("eth1") or a network that the address is in ("10.1.0.0/16", "2001:db8:1::/64"), or
+# in the inventory an address per host. IPv4 and IPv6; whatever fits several addresses is refused.
 export_ip = "auto"
+
+# Set to True, beside an address in export_ip, for a host behind a router that translates that
+# address to the host's own (1:1 NAT). Elsewhere an address that no interface has is a mistake.
+export_ip_nat = False
 
 # How whatever interrupts (a replaced container, a changed engine) goes over the hosts. Each can be
 # said for one run: --data rollout.batch=2

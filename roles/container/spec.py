@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from roles.container.part import PartSpec
+from roles.run.address import endpoint
 
 PART_LABEL = "dockyard.part"
 SPEC_LABEL = "dockyard.spec"
@@ -68,7 +69,7 @@ def resolve(
         environment={**environment, **part.environment},
         told=frozenset(environment),
         network=part.network,
-        publish=tuple(f"{address}:{port}:{inside}" for port, inside in part.ports)
+        publish=tuple(f"{endpoint(address, port)}:{inside}" for port, inside in part.ports)
         if on_bridge
         else (),
         volumes=tuple(f"{mount.host}:{mount.container}" for mount in part.mounts),

@@ -9,6 +9,7 @@ from roles.docker_engine import daemon_json
 from roles.docker_engine.daemon_json import NotJson
 from roles.host_check.finding import Judged, Subject, Verdict, failed, passed, warned
 from roles.observed import Container
+from roles.run.address import split_endpoints
 
 
 def feature(name: str, absent: Verdict = "fail") -> Callable[[Subject], Judged]:
@@ -140,7 +141,7 @@ def host_name(host: Subject) -> Judged:
         return warned(f"{name} resolves to nothing")
     if not real:
         return warned(f"{name} resolves to {', '.join(addresses)}, where only the host itself is")
-    if not set(real) & own and not any(":" in address for address in real):
+    if not {address.partition("%")[0] for address in real} & own:
         return warned(f"{name} resolves to {', '.join(real)}, which is on no interface of the host")
     return passed(f"{name} is {', '.join(addresses)}")
 
@@ -156,8 +157,7 @@ def dns(host: Subject) -> Judged:
     source = host.fitness.source
     if source and not source.resolves:
         return failed(f"{source.proxy or source.place} does not resolve")
-    connection = host.wanted.registry.connection or ""
-    names = [place.rpartition(":")[0] for place in connection.split(",") if place]
+    names = [name for name, _ in split_endpoints(host.wanted.registry.connection)]
     unknown = [name for name in names if name not in host.observed.resolved]
     if names and len(unknown) == len(names):
         return failed(f"no server of the registry resolves: {', '.join(unknown)}")

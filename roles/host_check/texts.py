@@ -114,7 +114,7 @@ TEXTS: Mapping[str, Text] = {
         "`sysctl -w net.ipv4.ip_forward=1`, and look for what sets it to 0 in /etc/sysctl.d",
     ),
     "ipv6": Text(
-        "Dockyard registers and publishes IPv4 addresses",
+        "an engine that is told to use IPv6 has nothing to publish on",
         'take "ipv6" out of docker_engine.config, or give the host an address of IPv6',
     ),
     "conflicting-packages": Text(

@@ -89,7 +89,7 @@ def _report(
 
 def _no_address(host: str, wanted: Wanted, observed: Observed) -> list[Problem]:
     try:
-        export_address(observed, wanted.export_ip, [])
+        export_address(observed, wanted.export_ip, [], nat=wanted.export_ip_nat)
     except NoAddress as error:
         return [Problem(host, "export_ip", str(error))]
     return []

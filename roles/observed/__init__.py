@@ -1,7 +1,17 @@
 """What a host is: one probe over one SSH channel, parsed into one typed value."""
 
 from roles.observed.fitness import Disk, Fitness, Listener, Source
-from roles.observed.model import Address, Container, Image, Observed, Path, Route, Service
+from roles.observed.model import (
+    Address,
+    Container,
+    Image,
+    IpAddress,
+    IpNetwork,
+    Observed,
+    Path,
+    Route,
+    Service,
+)
 from roles.observed.probe import Look, forget, is_fresh, observe
 
 __all__ = [
@@ -10,6 +20,8 @@ __all__ = [
     "Disk",
     "Fitness",
     "Image",
+    "IpAddress",
+    "IpNetwork",
     "Listener",
     "Look",
     "Observed",

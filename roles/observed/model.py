@@ -4,27 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any
 
 from roles.observed.fitness import Fitness
+
+IpAddress = IPv4Address | IPv6Address
+IpNetwork = IPv4Network | IPv6Network
 
 
 @dataclass(frozen=True)
 class Address:
     interface: str
-    ip: IPv4Address
+    ip: IpAddress
     prefix: int
+    flags: frozenset[str] = frozenset()
+    """What the kernel says of it: `temporary`, `deprecated`, or `dadfailed` (another has it)."""
 
 
 @dataclass(frozen=True)
 class Route:
-    """One line of the main routing table; `source` is None where the kernel chooses."""
+    """A way of the main routing table; one line of it with several next hops is several."""
 
-    to: IPv4Network
+    to: IpNetwork
     interface: str
-    source: IPv4Address | None
+    source: IpAddress | None
+    """None where the kernel chooses."""
     metric: int
+    via: IpAddress | None = None
+    """The next hop; None where the target is on the link."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +125,7 @@ class Observed:
     """The first line of each file that was asked for and exists."""
     sums: Mapping[str, str] = field(default_factory=dict)
     """The SHA-256 of each file that was asked for and exists, in hexadecimal."""
-    resolved: Mapping[str, IPv4Address] = field(default_factory=dict)
+    resolved: Mapping[str, IpAddress] = field(default_factory=dict)
     """What the host resolves the names to that were asked for."""
     fitness: Fitness = field(default_factory=Fitness)
     clock_skew_s: float | None = None

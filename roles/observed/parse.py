@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import ip_address, ip_network
 from itertools import pairwise
 
 from pyinfra.api.exceptions import PyinfraError
 
 from roles.observed.channel import ENDED_BY_TIMEOUT
 from roles.observed.fitness import fitness
-from roles.observed.model import Address, Container, Image, Observed, Path, Route, Service
+from roles.observed.model import (
+    Address,
+    Container,
+    Image,
+    IpAddress,
+    Observed,
+    Path,
+    Route,
+    Service,
+)
 
-SPECIAL_ROUTES = ("anycast", "blackhole", "broadcast", "local", "multicast", "prohibit")
+SPECIAL_ROUTES = frozenset(
+    {"anycast", "blackhole", "broadcast", "local", "multicast", "prohibit", "throw", "unreachable"}
+)
 """Kinds of routes, as `ip route` names them before the target, that lead to no other host."""
+
+ADDRESS_FLAGS = frozenset({"dadfailed", "deprecated", "temporary"})
 
 
 class ProbeError(PyinfraError):
@@ -96,7 +109,7 @@ def _observed(sections: dict[str, list[str]]) -> Observed:
         paths={a[1]: Path(kind=a[2], owner=a[3], mode=a[4]) for a in asked if a[0] == "path"},
         first_lines={a[1]: "|".join(a[2:]) for a in asked if a[0] == "file"},
         sums={a[1]: a[2] for a in asked if a[0] == "sum"},
-        resolved={a[1]: IPv4Address(a[2]) for a in asked if a[0] == "name" and a[2]},
+        resolved={a[1]: ip_address(a[2]) for a in asked if a[0] == "name" and a[2]},
         fitness=fitness(sections),
     )
 
@@ -112,24 +125,46 @@ def _raw(lines: list[str]) -> str | None:
 
 def _addresses(lines: list[str]) -> Iterator[Address]:
     for line in lines:
-        words = line.split()
-        ip, _, prefix = words[words.index("inet") + 1].partition("/")
-        yield Address(interface=words[1], ip=IPv4Address(ip), prefix=int(prefix or 32))
+        words = line.partition("\\")[0].split()
+        at = words.index("inet6" if "inet6" in words else "inet") + 1
+        ip, _, prefix = words[at].partition("/")
+        address = ip_address(ip)
+        yield Address(
+            interface=words[1],
+            ip=address,
+            prefix=int(prefix or address.max_prefixlen),
+            flags=ADDRESS_FLAGS.intersection(words[at + 1 :]),
+        )
 
 
 def _routes(lines: list[str]) -> Iterator[Route]:
     for line in lines:
-        words = line.split()
-        if "dev" not in words or words[0] in SPECIAL_ROUTES:
+        first, *hops = line.split("nexthop")
+        words = first.split()
+        if words[0] in SPECIAL_ROUTES:
             continue
-        after = dict(reversed(list(pairwise(words))))  # of several next hops the first
-        source = after.get("src")
-        yield Route(
-            to=IPv4Network("0.0.0.0/0" if words[0] == "default" else words[0], strict=False),
-            interface=after["dev"],
-            source=IPv4Address(source) if source else None,
-            metric=int(after.get("metric", 0)),
-        )
+        to = ip_network("0.0.0.0/0" if words[0] == "default" else words[0], strict=False)
+        for hop in [words, *([*words, *hop.split()] for hop in hops)]:
+            named = _named(hop)
+            if "dev" in named and "dead" not in hop:
+                yield Route(
+                    to=to,
+                    interface=named["dev"],
+                    source=ip_address(named["src"]) if "src" in named else None,
+                    metric=int(named.get("metric", 0)),
+                    via=_next_hop(named),
+                )
+
+
+def _named(words: list[str]) -> dict[str, str]:
+    """Each word with the one that follows it first; names of values are among them."""
+    return dict(reversed(list(pairwise(words))))
+
+
+def _next_hop(words: dict[str, str]) -> IpAddress | None:
+    via = words.get("via")
+    via = words[via] if via in ("inet", "inet6") else via  # a next hop of the other family
+    return ip_address(via) if via else None
 
 
 def _images(lines: list[str]) -> Iterator[Image]:

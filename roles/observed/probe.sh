@@ -52,8 +52,11 @@ fi
 
 section addresses
 ip -o -4 addr show
+bounded_by 10 ip -o -6 addr show 2>/dev/null
+# Of IPv6, "default" is written as what it is: the lines don't tell their family.
 section routes
 ip -o -4 route show table main
+bounded_by 10 ip -o -6 route show table main 2>/dev/null | sed 's|^default |::/0 |'
 section listening
 ss -ltn 2>/dev/null | awk '$1 == "LISTEN" { print $4 }'
 
@@ -242,13 +245,22 @@ done
 section source
 [ -z "$source" ] || command -v dockerd >/dev/null || reach "$source" "$proxy"
 
+# A name of both families is taken as IPv4's.
+resolved() {
+    for family in ahostsv4 ahostsv6; do
+        found=$(timeout 3 getent "$family" "$1")
+        case $?$found in 2) ;; *) break ;; esac # another end than "unknown" is the same for both
+    done
+    printf '%s' "${found%% *}"
+}
+
 section asked
 while [ $# -gt 1 ]; do
     case $1 in
     path) stat -c "path|$2|%F|%u:%g|%a" -- "$2" 2>/dev/null ;;
     file) [ -f "$2" ] && printf 'file|%s|%s\n' "$2" "$(head -n 1 -- "$2" | head -c 200)" ;;
     sum) [ -f "$2" ] && printf 'sum|%s|%s\n' "$2" "$(sha256sum <"$2" | cut -d' ' -f1)" ;;
-    name) printf 'name|%s|%s\n' "$2" "$(timeout 3 getent ahostsv4 "$2" | awk '{ print $1; exit }')" ;;
+    name) printf 'name|%s|%s\n' "$2" "$(resolved "$2")" ;;
     esac
     shift 2
 done

@@ -32,7 +32,7 @@ def container(fleet: Fleet, member: Member) -> ContainerSpec:
     environment = fleet.told(member, part, part.port)
     if part.status:
         environment["OSP_STATUS_PORT"] = str(part.status.port)
-    return resolve(ROLE, part, image_of(member, ROLE), str(member.address), environment)
+    return resolve(ROLE, part, image_of(member, ROLE), str(member.own_address), environment)
 
 
 def successor(fleet: Fleet, member: Member) -> ContainerSpec | None:

@@ -46,7 +46,7 @@ def listed_engines(state: State, member: Member, status_port: int) -> Listing | 
     status = proxy(member).status
     assert status is not None, f"the proxy of {member.name} declares no status"
     host = state.inventory.get_host(member.name)
-    with forwarded(host, str(member.address), status_port) as (address, port):
+    with forwarded(host, str(member.own_address), status_port) as (address, port):
         connection = http.client.HTTPConnection(address, port, timeout=ASK_S)
         try:
             connection.request("GET", status.path)

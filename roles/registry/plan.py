@@ -81,7 +81,7 @@ def container(fleet: Fleet, member: Member) -> ContainerSpec:
     if len(ids) > 1:
         servers = sorted((ids[m.name], m.address) for m in fleet.registry_servers)
         environment["ZOO_SERVERS"] = ",".join(f"{number}={ip}" for number, ip in servers)
-    return resolve(ROLE, part, image_of(member, ROLE), str(member.address), environment)
+    return resolve(ROLE, part, image_of(member, ROLE), str(member.own_address), environment)
 
 
 def check(fleet: Fleet) -> list[Problem]:

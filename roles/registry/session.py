@@ -19,6 +19,7 @@ from kazoo.handlers.threading import KazooTimeoutError
 from pyinfra.api import Host
 
 from roles.observed.tunnel import forwarded
+from roles.run.address import endpoint, split_endpoints
 
 CONNECT_S = 10.0
 ASK_S = 3
@@ -105,11 +106,10 @@ def session(via: Host, connection: str) -> Iterator[Registry]:
     """
     with ExitStack() as stack:
         near = []
-        for place in connection.split(","):
-            address, _, port = place.rpartition(":")
-            near.append(stack.enter_context(forwarded(via, address.strip("[]"), int(port))))
+        for address, port in split_endpoints(connection):
+            near.append(stack.enter_context(forwarded(via, address, port)))
         client = KazooClient(
-            hosts=",".join(f"{address}:{port}" for address, port in near),
+            hosts=",".join(endpoint(address, port) for address, port in near),
             handler=SequentialGeventHandler(),
             timeout=SESSION_S,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ipaddress import IPv6Address
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
@@ -13,13 +14,29 @@ from roles.run.model import Data, Port
 PEER_PORTS = (2888, 3888)
 """Where ZooKeeper's servers speak with each other, and elect a leader."""
 
-_CONNECTION = re.compile(r"[\w.-]+:\d{1,5}(,[\w.-]+:\d{1,5})*")
+_PLACE = re.compile(r"(\[(?P<ipv6>[^\]]+)\]|[\w.-]+):(?P<port>\d{1,5})")
 
 
 def _connection(value: str) -> str:
-    if not _CONNECTION.fullmatch(value):
-        raise ValueError(f"expected 'host:port,host:port,...', found '{value}'")
+    if not all(_is_place(place) for place in value.split(",")):
+        text = f"expected 'host:port,host:port,...', found '{value}'"
+        more = "; write an address of IPv6 as '[2001:db8::1]:2181'" if "::" in value else ""
+        raise ValueError(text + more)
     return value
+
+
+def _is_place(text: str) -> bool:
+    place = _PLACE.fullmatch(text)
+    if not place or not 0 < int(place["port"]) < 65536:
+        return False
+    return place["ipv6"] is None or _is_ipv6(place["ipv6"])
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        return IPv6Address(text).scope_id is None
+    except ValueError:
+        return False
 
 
 class RegistryServer(PartSpec):

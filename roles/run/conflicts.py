@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
+from roles.run.address import public_addresses
 from roles.run.fleet import Fleet, Member
 from roles.run.problems import Problem
 
 
 def check(fleet: Fleet) -> list[Problem]:
     problems = [problem for member in fleet for problem in _shared(member)]
-    return problems + list(_twins(fleet))
+    return [*problems, *_twins(fleet), *_taken(fleet)]
 
 
 def _shared(member: Member) -> Iterator[Problem]:
@@ -30,11 +31,30 @@ def _shared(member: Member) -> Iterator[Problem]:
 
 
 def _twins(fleet: Fleet) -> Iterator[Problem]:
-    """Two names of one host: everything on it would be done twice."""
+    """Two names of one host, on which everything would be done twice; or one address of two."""
     by_address: dict[str, list[str]] = defaultdict(list)
     for member in fleet:
         by_address[str(member.address)].append(member.name)
     for address, names in by_address.items():
         if len(names) > 1:
-            text = f"{' and '.join(names)} have one address, {address}; list each host once"
+            text = f"{' and '.join(names)} have one address, {address}; list each host once, and "
+            text += "have each export an address of its own"
             yield Problem(names[-1], "export_ip", text)
+
+
+def _taken(fleet: Fleet) -> Iterator[Problem]:
+    """A host that exports what is another's: calls would go to that one."""
+    owners = {
+        address.ip: (other, address.interface)
+        for other in fleet
+        for address in public_addresses(other.observed)
+        if address.ip != other.address
+    }
+    for member in fleet:
+        owner, interface = owners.get(member.address, (member, ""))
+        if owner is not member:
+            text = (
+                f"{member.address} is an address of {owner.name}, on {interface}; "
+                "export one that this host alone has"
+            )
+            yield Problem(member.name, "export_ip", text)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 
 from roles.container.part import PartSpec
 from roles.docker_engine.transaction import Transaction
-from roles.observed import Observed
+from roles.observed import IpAddress, Observed
+from roles.run.address import by_family, endpoint
 from roles.run.wanted import ROLE_OF_GROUP, Wanted
 
 
@@ -20,11 +20,19 @@ class Member:
     groups: frozenset[str]
     wanted: Wanted
     observed: Observed
-    address: IPv4Address
+    address: IpAddress
+    """What it exports: other hosts reach it there."""
     in_limit: bool
     """Whether this run may change the host."""
     rehearsed: Transaction | None = None
     """What the host's package manager would do for its engine; None where nothing is needed."""
+    translated_to: IpAddress | None = None
+    """Its own address behind a router that translates `address`; None where that is its own."""
+
+    @property
+    def own_address(self) -> IpAddress:
+        """The address on an interface of its own: there its ports are bound."""
+        return self.translated_to or self.address
 
     def part(self, role: str) -> PartSpec | None:
         """What the host is to run of a role; None where it is not in the role's group."""
@@ -64,7 +72,8 @@ class Fleet:
         if external:
             return str(min(map(str, external)))
         ports = {m.address: m.wanted.registry.server.port for m in self.registry_servers}  # type: ignore[union-attr]
-        return ",".join(f"{address}:{ports[address]}" for address in sorted(ports))
+        in_order = sorted(ports, key=by_family)
+        return ",".join(endpoint(address, ports[address]) for address in in_order)
 
     def told(self, member: Member, part: PartSpec, port: int) -> dict[str, str]:
         """What a part that registers itself is told: the registry, and what to register there."""
@@ -72,7 +81,8 @@ class Fleet:
             "VIP_CFGCENTER_ZK_CONNECTION": self.registry_connection,
             "EXPORT_IP": str(member.address),
             "EXPORT_PORT": str(port),
-            "EXPORT_NETWORK": part.network,
+            # On the host's network an address that is not there any more can be told from the inside.
+            "EXPORT_NETWORK": "bridge" if member.translated_to else part.network,
         }
 
     @property
@@ -80,4 +90,4 @@ class Fleet:
         """The hosts of our own ensemble, by address; none where the registry is external."""
         if any(member.wanted.registry.connection for member in self):
             return []
-        return sorted(self.running("registry"), key=lambda member: member.address)
+        return sorted(self.running("registry"), key=lambda member: by_family(member.address))

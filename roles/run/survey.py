@@ -9,7 +9,6 @@ from __future__ import annotations
 import atexit
 import sys
 from collections.abc import Collection, Iterator
-from ipaddress import IPv4Address
 from typing import Protocol
 
 from gevent.lock import BoundedSemaphore
@@ -27,11 +26,17 @@ from roles.host_check import plan as host_check
 from roles.host_check.finding import DATA_ROOT, data_root
 from roles.host_check.source import place_of_packages, place_of_proxy
 from roles.images import plan as images
-from roles.observed import Look, Observed
+from roles.observed import IpAddress, Look, Observed
 from roles.proxy import plan as proxy
 from roles.registry import plan as registry
 from roles.run import conflicts, options, report
-from roles.run.address import NoAddress, export_address
+from roles.run.address import (
+    NoAddress,
+    by_family,
+    export_address,
+    own_address,
+    split_endpoints,
+)
 from roles.run.callbacks import connect_error
 from roles.run.changes import Change
 from roles.run.current import AT_ONCE, is_surveyed, observe_all, remember
@@ -207,7 +212,6 @@ def look(wanted: Wanted | None) -> Look:
         return Look(disks=(DATA_ROOT,))
     parts = [p for role in ("registry", "soa_engine", "proxy", "sdk") if (p := wanted.part(role))]
     data = wanted.registry.server.data.host if wanted.registry.server else None
-    connection = wanted.registry.connection or ""
     paths = [directory.path for part in parts for directory in directories(part)]
     engine_paths, engine_sums = managed.looked_at(wanted.docker_engine)
     if data:
@@ -216,7 +220,7 @@ def look(wanted: Wanted | None) -> Look:
         paths=(*paths, *engine_paths),
         sums=engine_sums,
         files=(f"{data}/{registry.MYID}",) if data else (),
-        names=tuple(place.rpartition(":")[0] for place in connection.split(",") if place),
+        names=tuple(name for name, _ in split_endpoints(wanted.registry.connection)),
         disks=(data_root(wanted), *dict.fromkeys(part.logs.host for part in parts)),
         source=place_of_packages(wanted.docker_engine),
         proxy=place_of_proxy(wanted.docker_engine),
@@ -229,18 +233,18 @@ def _members(
     """Find every host's own address: the registry's first, since the others look towards it."""
     members: dict[str, Member] = {}
     problems: list[Problem] = []
-    towards: list[IPv4Address] = []
+    servers: list[IpAddress] = []
     for host in sorted(hosts, key=lambda host: "registry" not in host.groups):
-        known = observed[host].resolved
-        external = wanted[host].registry.connection or ""
-        named = [known[n] for p in external.split(",") if (n := p.rpartition(":")[0]) in known]
+        towards = [*_external_servers(wanted[host], observed[host]), *servers]
         try:
-            address = export_address(observed[host], wanted[host].export_ip, [*named, *towards])
+            address, own = _addresses(wanted[host], observed[host], towards)
         except NoAddress as error:
             problems.append(Problem(host.name, "export_ip", str(error)))
             continue
         if "registry" in host.groups:
-            towards = sorted([*towards, address])
+            servers = sorted([*servers, address], key=by_family)
+            if own != address:
+                problems.append(Problem(host.name, "export_ip_nat", _translated_server(address)))
         members[host.name] = Member(
             name=host.name,
             groups=frozenset(host.groups),
@@ -248,5 +252,26 @@ def _members(
             observed=observed[host],
             address=address,
             in_limit=state.is_host_in_limit(host) and host in state.active_hosts,
+            translated_to=own if own != address else None,
         )
     return [members[host.name] for host in hosts if host.name in members], problems
+
+
+def _external_servers(wanted: Wanted, observed: Observed) -> list[IpAddress]:
+    names = [name for name, _ in split_endpoints(wanted.registry.connection)]
+    return [observed.resolved[name] for name in names if name in observed.resolved]
+
+
+def _addresses(
+    wanted: Wanted, observed: Observed, towards: list[IpAddress]
+) -> tuple[IpAddress, IpAddress]:
+    """What a host exports, and the address of its own by which that reaches it."""
+    exported = export_address(observed, wanted.export_ip, towards, nat=wanted.export_ip_nat)
+    return exported, own_address(observed, exported, towards)
+
+
+def _translated_server(address: IpAddress) -> str:
+    return (
+        f"{address} is on no interface of this host, and ZooKeeper's servers listen on the address "
+        "that the others are told; export one of the host's own"
+    )

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from ipaddress import IPv4Address
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, ValidationError
+from pydantic import AfterValidator, ValidationError, ValidationInfo, field_validator
 from pyinfra.api import Host
 from pyinfra.api.arguments import auth_argument_meta
 from pyinfra.connectors.ssh import connector_data_meta
@@ -17,7 +16,8 @@ from roles.host_check.spec import HostCheckSpec
 from roles.images.spec import ImagesSpec
 from roles.proxy.spec import ProxySpec
 from roles.registry.spec import RegistrySpec
-from roles.run.merge import merged_data
+from roles.run.address import is_address, wish
+from roles.run.merge import DataError, merged_data
 from roles.run.model import Data
 from roles.run.pace import Pace
 from roles.run.problems import Problem
@@ -36,19 +36,18 @@ Not its other global arguments: `_retries` or `_ignore_errors` would go on past 
 """
 
 
-def _auto_or_ipv4(value: str) -> str:
-    if value != "auto":
-        try:
-            IPv4Address(value)
-        except ValueError:
-            raise ValueError(f"expected 'auto' or an IPv4 address, found '{value}'") from None
+def _wish(value: str) -> str:
+    wish(value)
     return value
 
 
 class Wanted(Data):
     """Everything that group_data, the inventory and `--data` may say of a host."""
 
-    export_ip: Annotated[str, AfterValidator(_auto_or_ipv4)] = "auto"
+    export_ip: Annotated[str, AfterValidator(_wish)] = "auto"
+    """`auto`, an address, an interface, or a network that the address is in."""
+    export_ip_nat: bool = False
+    """Whether `export_ip` may be on no interface: a router translates it."""
     rollout: Pace = Pace()
     action: Literal["status", "start", "stop", "restart"] | None = None
     """What deploy/service.py is asked for, by --data."""
@@ -62,6 +61,17 @@ class Wanted(Data):
     proxy: ProxySpec | None = None
     sdk: SdkSpec | None = None
 
+    @field_validator("export_ip_nat")
+    @classmethod
+    def _only_with_an_address(cls, nat: bool, info: ValidationInfo) -> bool:
+        asked = info.data.get("export_ip")
+        if nat and asked and not is_address(asked):
+            raise ValueError(
+                "says that a router translates the address of export_ip; "
+                f"expected an address there, found '{asked}'"
+            )
+        return nat
+
     def part(self, role: str) -> PartSpec | None:
         if role == "registry":
             return self.registry.server
@@ -71,7 +81,11 @@ class Wanted(Data):
 
 def validated(host: Host) -> tuple[Wanted | None, list[Problem]]:
     """Return what is wanted of a host, or every problem of its data."""
-    data = {key: value for key, value in merged_data(host).items() if key not in PYINFRA_KEYS}
+    try:
+        merged = merged_data(host)
+    except DataError as error:
+        return None, [Problem(host.name, error.key, error.text)]
+    data = {key: value for key, value in merged.items() if key not in PYINFRA_KEYS}
     runs = {role for group, role in ROLE_OF_GROUP.items() if group in host.groups}
     try:
         wanted = Wanted.model_validate(_without_fragments(data, runs))

@@ -16,7 +16,7 @@ def container(fleet: Fleet, member: Member) -> ContainerSpec:
     part = member.part(ROLE)
     assert part is not None, f"{member.name} runs no sdk"
     environment = {"VIP_CFGCENTER_ZK_CONNECTION": fleet.registry_connection}
-    return resolve(ROLE, part, image_of(member, ROLE), str(member.address), environment)
+    return resolve(ROLE, part, image_of(member, ROLE), str(member.own_address), environment)
 
 
 def check(fleet: Fleet) -> list[Problem]:

@@ -58,7 +58,7 @@ def _on_port(fleet: Fleet, member: Member, port: int) -> ContainerSpec:
     part = engine(member).model_copy(update={"port": port})
     # The framework's first contract misspelt it, and engines built to it are still about.
     environment = {**fleet.told(member, part, port), "EXPORT_PROT": str(port)}
-    return resolve(ROLE, part, image_of(member, ROLE), str(member.address), environment)
+    return resolve(ROLE, part, image_of(member, ROLE), str(member.own_address), environment)
 
 
 def check(fleet: Fleet) -> list[Problem]:

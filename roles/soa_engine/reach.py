@@ -10,6 +10,7 @@ from pyinfra.api import State
 
 from roles.observed.tunnel import forwarded, reaches
 from roles.proxy.plan import ROLE as PROXY
+from roles.run.address import split_endpoint
 from roles.run.conductor import NotProven, wait_until
 from roles.run.fleet import Fleet, Member
 from roles.soa_engine.plan import ROLE, engine, running_name
@@ -67,19 +68,16 @@ def _matrix(state: State, callers: list[str], engines: list[str]) -> Matrix:
     pairs = list(product(callers, engines))
 
     def ask(pair: tuple[str, str]) -> bool:
-        address, _, port = pair[1].rpartition(":")
-        host = state.inventory.get_host(pair[0])
-        return reaches(host, address.strip("[]"), int(port), CONNECT_S)
+        return reaches(state.inventory.get_host(pair[0]), *split_endpoint(pair[1]), CONNECT_S)
 
     return dict(zip(pairs, Pool(AT_ONCE).map(ask, pairs), strict=True))
 
 
 def _called(state: State, caller: str, name: str, path: str) -> str:
     """What an engine answers to a GET from a proxy's host: the HTTP status, or what went wrong."""
-    address, _, port = name.rpartition(":")
     host = state.inventory.get_host(caller)
-    with forwarded(host, address.strip("[]"), int(port)) as (near, near_port):
-        connection = http.client.HTTPConnection(near, near_port, timeout=CALL_S)
+    with forwarded(host, *split_endpoint(name)) as (address, port):
+        connection = http.client.HTTPConnection(address, port, timeout=CALL_S)
         try:
             connection.request("GET", path)
             return str(connection.getresponse().status)

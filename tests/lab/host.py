@@ -80,6 +80,11 @@ class LabHost:
         return self.spec.address
 
     @property
+    def address6(self) -> str | None:
+        """Its address of IPv6; None where the machine has that off."""
+        return self.network.address6(self.address) if machine.has_ipv6() else None
+
+    @property
     def release(self) -> str:
         return self.spec.release
 
@@ -327,20 +332,27 @@ class LabHost:
         self._mount_point.mkdir()  # last: a disk with a mount point is complete
 
     def _network_settings(self) -> tuple[str, str]:
-        """Return the file that gives the host its fixed address, and its text."""
+        """Return the file that gives the host its fixed addresses, and its text.
+
+        Without detection of duplicates, which would have an address wait for a second.
+        """
         address, gateway, mtu = f"{self.address}/24", self.network.gateway, machine.uplink_mtu()
+        address6 = f"{self.address6}/64" if self.address6 else None
         if "sysvinit" in self.spec.flavours:
-            return (
-                "/etc/network/interfaces",
-                "auto lo\niface lo inet loopback\n\nauto host0\niface host0 inet static\n"
-                f"    address {address}\n    gateway {gateway}\n    mtu {mtu}\n",
-            )
-        return (
-            "/etc/systemd/network/10-host0.network",
-            f"[Match]\nName=host0\n\n[Link]\nMTUBytes={mtu}\n\n"
-            f"[Network]\nAddress={address}\nGateway={gateway}\n"
-            "LinkLocalAddressing=no\nIPv6AcceptRA=no\nLLDP=no\n",
-        )
+            text = "auto lo\niface lo inet loopback\n\nauto host0\niface host0 inet static\n"
+            text += f"    address {address}\n    gateway {gateway}\n    mtu {mtu}\n"
+            if address6:
+                text += f"\niface host0 inet6 static\n    address {address6}\n"
+                text += "    dad-attempts 0\n    accept_ra 0\n    autoconf 0\n"
+            return "/etc/network/interfaces", text
+        text = f"[Match]\nName=host0\n\n[Link]\nMTUBytes={mtu}\n\n"
+        text += f"[Network]\nAddress={address}\nGateway={gateway}\nIPv6AcceptRA=no\nLLDP=no\n"
+        if address6:
+            text += "LinkLocalAddressing=ipv6\nIPv6DuplicateAddressDetection=0\n\n"
+            text += f"[Address]\nAddress={address6}\nDuplicateAddressDetection=none\n"
+        else:
+            text += "LinkLocalAddressing=no\n"
+        return "/etc/systemd/network/10-host0.network", text
 
     @property
     def host_key(self) -> Path:

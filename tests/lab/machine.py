@@ -109,6 +109,13 @@ def has_cgroup_v1() -> bool:
     return not Path("/sys/fs/cgroup/cgroup.controllers").exists()
 
 
+def has_ipv6() -> bool:
+    """Tell whether a new interface gets addresses of IPv6."""
+    settings = Path("/proc/sys/net/ipv6/conf")
+    switches = [settings / name / "disable_ipv6" for name in ("all", "default")]
+    return all(switch.exists() and switch.read_text().strip() == "0" for switch in switches)
+
+
 def resolv_conf() -> str:
     """Return resolver settings that also hold in another network namespace."""
     text = Path("/etc/resolv.conf").read_text()

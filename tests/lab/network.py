@@ -1,4 +1,7 @@
-"""The lab's network: one bridge and one /24 per lab, masqueraded towards the package mirror."""
+"""The lab's network: one bridge and one /24 per lab, masqueraded towards the package mirror.
+
+Beside it a /64 of IPv6 that leads nowhere else: neither to other labs nor to a mirror.
+"""
 
 from __future__ import annotations
 
@@ -35,11 +38,23 @@ class Network:
     def address(self, last: int) -> str:
         return f"{self.prefix}.{last}"
 
+    @property
+    def prefix6(self) -> str:
+        """As `prefix`, in the range that is kept for documentation (RFC 3849)."""
+        return f"2001:db8:{18 + self.number // 256}:{self.number % 256}:"
+
+    def address6(self, address: str) -> str:
+        """Return what stands beside an IPv4 address: 2001:db8:18:7::11 beside 198.18.7.11."""
+        return f"{self.prefix6}:{address.rpartition('.')[2]}"
+
     def up(self) -> None:
         """Make the bridge and the rules, those that are not there."""
         if not _exists(self.bridge):
             run(["ip", "link", "add", self.bridge, "type", "bridge"])
         run(["ip", "address", "replace", f"{self.gateway}/24", "dev", self.bridge])
+        if machine.has_ipv6():
+            own = f"{self.address6(self.gateway)}/64"
+            run(["ip", "-6", "address", "replace", own, "dev", self.bridge, "nodad"])
         run(["ip", "link", "set", self.bridge, "mtu", str(machine.uplink_mtu()), "up"])
         for rule in self._rules():
             if _iptables("-C", rule, check=False) != 0:

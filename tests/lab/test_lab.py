@@ -66,7 +66,8 @@ def other() -> Iterator[Lab]:
 
 def test_a_bare_host_has_an_init_and_ssh_and_nothing_of_docker(pair: Lab) -> None:
     for host in pair.hosts:
-        assert host.run("cat /proc/1/comm; hostname -I").stdout.split() == ["systemd", host.address]
+        addresses = [address for address in (host.address, host.address6) if address]
+        assert host.run("cat /proc/1/comm; hostname -I").stdout.split() == ["systemd", *addresses]
         assert host.run("systemctl is-system-running --wait").stdout == "running\n"
         found = host.run("command -v docker dockerd containerd python3 curl", check=False)
         assert found.stdout == ""
@@ -182,6 +183,13 @@ def test_reset_makes_a_host_bare_and_keeps_its_key(pair: Lab) -> None:
         "/var/lib/containerd:",
         "/var/lib/docker:",
     ]
+
+
+def test_hosts_of_a_lab_reach_each_other_by_ipv6(pair: Lab) -> None:
+    if not machine.has_ipv6():
+        pytest.skip("this machine has IPv6 off")
+    banner = f"exec 3<>/dev/tcp/{pair['app-2'].address6}/22; head -c 4 <&3"
+    assert pair["app-1"].run(f"bash -c '{banner}'").stdout == "SSH-"
 
 
 def test_labs_have_subnets_of_their_own_and_reach_each_other(pair: Lab, other: Lab) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from ipaddress import IPv6Address
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from roles.host_check.finding import Finding
 from roles.host_check.plan import ALWAYS, CHECKS, check, findings, subject, warnings
 from roles.host_check.texts import TEXTS
 from roles.host_check.versions import NEWEST
-from roles.observed import Container, Disk, Listener, Observed, Source
+from roles.observed import Address, Container, Disk, Listener, Observed, Source
 from roles.observed.fitness import FEATURES
 from tests.unit.build import GIB, NOW_S, bare, disk, fit, fitted, fleet, member
 
@@ -44,6 +45,13 @@ def of(name: str, observed: Observed, **wanted: Any) -> Finding:
 
 def with_fitness(**changes: Any) -> Observed:
     return bare(fitness=fit(**changes))
+
+
+def at_ipv6(ip: str, called: str) -> Observed:
+    """A host with one address, which resolves its own name to `called`."""
+    return bare(
+        addresses=(Address("eth0", IPv6Address(ip), 64),), fitness=fit(name_addresses=(called,))
+    )
 
 
 def with_disks(*, root: Disk | None = None, logs: Disk | None = None) -> Observed:
@@ -439,6 +447,12 @@ WARNS = [
         "app-1 resolves to 203.0.113.9, which is on no interface of the host",
     ),
     (
+        "host-name",
+        at_ipv6("2001:db8::1", called="2001:db8::9"),
+        {},
+        "app-1 resolves to 2001:db8::9, which is on no interface of the host",
+    ),
+    (
         "dns",
         bare(resolved={"zk-2": "198.18.0.32"}),
         {"registry": {"server": None, "connection": "zk-1:2181,zk-2:2181"}},
@@ -561,7 +575,8 @@ PASSES = [
             '{"hosts": [2375, {}, null]}',
         )
     ),
-    ("host-name", with_fitness(name_addresses=("2001:db8::1",)), {}, "app-1 is 2001:db8::1"),
+    ("host-name", at_ipv6("2001:db8::1", called="2001:db8::1"), {}, "app-1 is 2001:db8::1"),
+    ("host-name", at_ipv6("fe80::1", called="fe80::1%eth0"), {}, "app-1 is fe80::1%eth0"),
     ("package-source", with_fitness(source=Source("http://p", None, True, True)), {}, "http://p"),
     ("clock-skew", bare(clock_skew_s=None), {}, "not told"),
     ("clock-skew", bare(clock_skew_s=-4.9), {}, "in time"),

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import Path as File
 
 import pytest
@@ -57,7 +57,7 @@ def test_a_serving_host_of_debian_12() -> None:
         Address("docker0", IPv4Address("172.17.0.1"), 16),
     )
     assert observed.routes == (
-        Route(IPv4Network("0.0.0.0/0"), "host0", None, 0),
+        Route(IPv4Network("0.0.0.0/0"), "host0", None, 0, IPv4Address("198.18.0.1")),
         Route(IPv4Network("172.17.0.0/16"), "docker0", IPv4Address("172.17.0.1"), 0),
         Route(IPv4Network("198.18.0.0/24"), "host0", IPv4Address("198.18.0.11"), 0),
     )
@@ -185,6 +185,8 @@ def test_what_comes_after_is_ignored() -> None:
         b"@@host\n@@end\n",
         probed(addresses="2: eth0    inet 198.18.0.999/24"),
         probed(addresses="2: eth0"),
+        probed(addresses="2: eth0    inet6 2001:db8::g/64 scope global"),
+        probed(routes="default via 10.0.0.999 dev eth0"),
         probed(routes="default dev eth0 metric high"),
         probed(cgroup="two cpu"),
         probed(host="user_id=root"),
@@ -201,69 +203,112 @@ def test_garbage_is_refused_as_such(output: bytes) -> None:
         parse(output)
 
 
-@pytest.mark.parametrize(
-    "line, route",
-    [
-        (
-            "default via 10.0.0.1 dev eth0 proto dhcp src 10.0.0.5 metric 100",
-            Route(IPv4Network("0.0.0.0/0"), "eth0", IPv4Address("10.0.0.5"), 100),
-        ),
-        (
-            "10.1.0.0/16 via 10.0.0.2 dev eth1",
-            Route(IPv4Network("10.1.0.0/16"), "eth1", None, 0),
-        ),
-        ("10.8.0.2 dev tun0 scope link", Route(IPv4Network("10.8.0.2/32"), "tun0", None, 0)),
-        (
-            "172.18.0.0/16 dev br-0a1b2c3d4e5f proto kernel src 172.18.0.1 linkdown",
-            Route(IPv4Network("172.18.0.0/16"), "br-0a1b2c3d4e5f", IPv4Address("172.18.0.1"), 0),
-        ),
-        (
-            "default via 10.0.0.1 dev ppp0 metric 4294967295 onlink",
-            Route(IPv4Network("0.0.0.0/0"), "ppp0", None, 4294967295),
-        ),
-        (
-            "default proto static \\ nexthop via 10.0.0.1 dev eth0 weight 1 "
-            "\\ nexthop via 10.1.0.1 dev eth1 weight 1",
-            Route(IPv4Network("0.0.0.0/0"), "eth0", None, 0),
-        ),
-        ("blackhole 10.9.0.0/16", None),
-        ("multicast 224.0.0.0/4 dev eth0", None),
-        ("unreachable 10.9.0.0/16 metric 5", None),
-    ],
-    ids=[
-        "dhcp",
-        "via",
-        "host",
-        "bridge",
-        "onlink",
-        "two hops",
-        "blackhole",
-        "multicast",
-        "unreachable",
-    ],
-)
-def test_a_route(line: str, route: Route | None) -> None:
-    assert parse(probed(routes=line)).routes == ((route,) if route else ())
+DEFAULT, DEFAULT6 = IPv4Network("0.0.0.0/0"), IPv6Network("::/0")
+ROUTES = {
+    "dhcp": (
+        "default via 10.0.0.1 dev eth0 proto dhcp src 10.0.0.5 metric 100",
+        [Route(DEFAULT, "eth0", IPv4Address("10.0.0.5"), 100, IPv4Address("10.0.0.1"))],
+    ),
+    "via": (
+        "10.1.0.0/16 via 10.0.0.2 dev eth1",
+        [Route(IPv4Network("10.1.0.0/16"), "eth1", None, 0, IPv4Address("10.0.0.2"))],
+    ),
+    "host": (
+        "10.8.0.2 dev tun0 scope link",
+        [Route(IPv4Network("10.8.0.2/32"), "tun0", None, 0)],
+    ),
+    "bridge": (
+        "172.18.0.0/16 dev br-0a1b2c3d4e5f proto kernel src 172.18.0.1 linkdown",
+        [Route(IPv4Network("172.18.0.0/16"), "br-0a1b2c3d4e5f", IPv4Address("172.18.0.1"), 0)],
+    ),
+    "onlink": (
+        "default via 10.0.0.1 dev ppp0 metric 4294967295 onlink",
+        [Route(DEFAULT, "ppp0", None, 4294967295, IPv4Address("10.0.0.1"))],
+    ),
+    "via the other family": (
+        "default via inet6 fe80::1 dev eth0",
+        [Route(DEFAULT, "eth0", None, 0, IPv6Address("fe80::1"))],
+    ),
+    "two hops": (
+        "default proto static src 10.0.0.5 metric 9 \\ nexthop via 10.0.0.1 dev eth0 weight 1 "
+        "\\ nexthop via 10.1.0.1 dev eth1 weight 1",
+        [
+            Route(DEFAULT, "eth0", IPv4Address("10.0.0.5"), 9, IPv4Address("10.0.0.1")),
+            Route(DEFAULT, "eth1", IPv4Address("10.0.0.5"), 9, IPv4Address("10.1.0.1")),
+        ],
+    ),
+    "a dead hop": (
+        "default \\ nexthop via 10.0.0.1 dev eth0 weight 1 dead linkdown "
+        "\\ nexthop via 10.1.0.1 dev eth1 weight 1",
+        [Route(DEFAULT, "eth1", None, 0, IPv4Address("10.1.0.1"))],
+    ),
+    "IPv6 by advertisement": (
+        "::/0 via fe80::1 dev eth0 proto ra metric 1024 expires 1700sec hoplimit 64 pref medium",
+        [Route(DEFAULT6, "eth0", None, 1024, IPv6Address("fe80::1"))],
+    ),
+    "IPv6 on the link": (
+        "2001:db8:18::/64 dev eth0 proto kernel metric 256 pref medium",
+        [Route(IPv6Network("2001:db8:18::/64"), "eth0", None, 256)],
+    ),
+    "IPv6 host": (
+        "2001:db8:19::5 via 2001:db8:18::9 dev eth0 src 2001:db8:18::5 metric 1024",
+        [
+            Route(
+                IPv6Network("2001:db8:19::5/128"),
+                "eth0",
+                IPv6Address("2001:db8:18::5"),
+                1024,
+                IPv6Address("2001:db8:18::9"),
+            )
+        ],
+    ),
+    "blackhole": ("blackhole 10.9.0.0/16", []),
+    "multicast": ("multicast 224.0.0.0/4 dev eth0", []),
+    "unreachable": ("unreachable 10.9.0.0/16 metric 5", []),
+    "IPv6 unreachable": ("unreachable default dev lo metric 4294967295 error -101", []),
+}
 
 
-@pytest.mark.parametrize(
-    "line, address",
-    [
-        (
-            "2: eth0    inet 10.0.0.5/24 brd 10.0.0.255 scope global secondary dynamic eth0",
-            Address("eth0", IPv4Address("10.0.0.5"), 24),
-        ),
-        (
-            "5: tun0    inet 10.8.0.1 peer 10.8.0.2/32 scope global tun0",
-            Address("tun0", IPv4Address("10.8.0.1"), 32),
-        ),
-        (
-            "3: bond0.12    inet 192.0.2.9/31 scope global bond0.12",
-            Address("bond0.12", IPv4Address("192.0.2.9"), 31),
-        ),
-    ],
-    ids=["secondary", "peer", "vlan"],
-)
+@pytest.mark.parametrize("line, routes", ROUTES.values(), ids=ROUTES)
+def test_a_route(line: str, routes: list[Route]) -> None:
+    assert parse(probed(routes=line)).routes == tuple(routes)
+
+
+FOREVER = "\\       valid_lft forever preferred_lft forever"
+ADDRESSES = {
+    "secondary": (
+        "2: eth0    inet 10.0.0.5/24 brd 10.0.0.255 scope global secondary dynamic eth0",
+        Address("eth0", IPv4Address("10.0.0.5"), 24),
+    ),
+    "peer": (
+        "5: tun0    inet 10.8.0.1 peer 10.8.0.2/32 scope global tun0",
+        Address("tun0", IPv4Address("10.8.0.1"), 32),
+    ),
+    "vlan": (
+        "3: bond0.12    inet 192.0.2.9/31 scope global bond0.12",
+        Address("bond0.12", IPv4Address("192.0.2.9"), 31),
+    ),
+    "IPv6": (
+        f"4: eth0    inet6 2001:db8::2/64 scope global nodad {FOREVER}",
+        Address("eth0", IPv6Address("2001:db8::2"), 64),
+    ),
+    "IPv6 peer": (
+        f"5: tun0    inet6 2001:db8::2 peer 2001:db8::3/128 scope global {FOREVER}",
+        Address("tun0", IPv6Address("2001:db8::2"), 128),
+    ),
+    "temporary": (
+        "2: eth0    inet6 2001:db8::77/64 scope global temporary deprecated dynamic "
+        "\\       valid_lft 86000sec preferred_lft 0sec",
+        Address("eth0", IPv6Address("2001:db8::77"), 64, frozenset({"temporary", "deprecated"})),
+    ),
+    "another has it": (
+        f"2: eth0    inet6 2001:db8::2/64 scope global dadfailed tentative {FOREVER}",
+        Address("eth0", IPv6Address("2001:db8::2"), 64, frozenset({"dadfailed"})),
+    ),
+}
+
+
+@pytest.mark.parametrize("line, address", ADDRESSES.values(), ids=ADDRESSES)
 def test_an_address(line: str, address: Address) -> None:
     assert parse(probed(addresses=line)).addresses == (address,)
 
@@ -397,6 +442,7 @@ def test_what_was_asked() -> None:
             "file|/apps/odd|a|b||c\n"
             "sum|/etc/a.list|0a1b\n"
             "name|zk-1|198.18.0.31\n"
+            "name|2001:db8::31|2001:db8::31\n"
             "name|nobody|"
         )
     )
@@ -406,7 +452,10 @@ def test_what_was_asked() -> None:
     }
     assert observed.first_lines == {"/apps/myid": "3", "/apps/odd": "a|b||c"}
     assert observed.sums == {"/etc/a.list": "0a1b"}
-    assert observed.resolved == {"zk-1": IPv4Address("198.18.0.31")}
+    assert observed.resolved == {
+        "zk-1": IPv4Address("198.18.0.31"),
+        "2001:db8::31": IPv6Address("2001:db8::31"),
+    }
 
 
 @pytest.mark.parametrize("state", ["exited", "created", "paused", "restarting", "dead"])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import ip_address
 from typing import Any
 
 import pytest
@@ -232,6 +233,18 @@ def test_a_registry_as_it_should_be(found: Fleet) -> None:
 )
 def test_what_forbids_a_run(found: Fleet, problems: list[str]) -> None:
     assert told(found) == problems
+
+
+def at(found: Fleet, name: str, ip: str) -> Fleet:
+    return change(found, name, address=ip_address(ip))
+
+
+def test_servers_of_ipv6() -> None:
+    found = at(fleet("registry-1", "registry-2"), "registry-1", "2001:db8::1")
+    assert found.registry_connection == "198.18.0.32:2181,[2001:db8::1]:2181"
+    spec = container(found, found["registry-1"])
+    assert spec.environment["ZOO_ADDRESS"] == "2001:db8::1"
+    assert spec.environment["ZOO_SERVERS"] == "1=198.18.0.32,2=2001:db8::1"
 
 
 def test_the_addresses_that_everybody_is_told_keep_their_order() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pyinfra.api import Host, Inventory
 
-from roles.run.merge import merged_data
+from roles.run.merge import DataError, merged_data
 
 LAYERS = ["all", "first group", "second group", "host", "--data"]
 
@@ -68,3 +68,45 @@ def test_nothing_that_was_given_is_changed() -> None:
 def test_a_host_has_only_what_its_own_groups_say() -> None:
     inventory = host([{}, {"a": 1}, {"b": 2}, {"c": 3}, {}]).inventory
     assert merged_data(inventory.get_host("app-2")) == {"from": "another group"}
+
+
+@pytest.mark.parametrize(
+    "below, given, merged",
+    [
+        ({"a": {"b": 1, "c": 2}}, {"a.b": 9}, {"a": {"b": 9, "c": 2}}),
+        ({"a": {"b": {"c": 1}}}, {"a.b.c": 9}, {"a": {"b": {"c": 9}}}),
+        ({"a": {"b": {"c": 1}}}, {"a.b": 9}, {"a": {"b": 9}}),
+        ({}, {"a.b": 9}, {"a": {"b": 9}}),
+        ({"a": {}}, {"a.b.c": 9}, {"a": {"b": {"c": 9}}}),
+        ({"a": {"b": 1, "c": 2}}, {"a.b": 8, "a.c": 9}, {"a": {"b": 8, "c": 9}}),
+        ({"a": 1}, {"a": {"b": 2}, "a.c": 9}, {"a": {"b": 2, "c": 9}}),
+    ],
+    ids=["one", "deep", "over-a-dict", "absent", "absent-deep", "two", "after-the-whole"],
+)
+def test_a_key_with_dots_on_the_command_line(
+    below: dict[str, Any], given: dict[str, Any], merged: dict[str, Any]
+) -> None:
+    assert merged_data(host([below, {}, {}, {}, given])) == merged
+
+
+@pytest.mark.parametrize("layer", range(4), ids=LAYERS[:4])
+def test_elsewhere_a_key_with_dots_is_a_key(layer: int) -> None:
+    layers: list[dict[str, Any]] = [{}, {}, {}, {}, {}]
+    layers[layer] = {"a.b": 1}
+    assert merged_data(host(layers)) == {"a.b": 1}
+
+
+@pytest.mark.parametrize(
+    "below, key, text",
+    [
+        ({"a": 1}, "a.b", "expected a dict in a, found int; set that as a whole"),
+        ({"a": None}, "a.b", "expected a dict in a, found NoneType; set that as a whole"),
+        ({"a": {"b": "x"}}, "a.b.c", "expected a dict in a.b, found str; set that as a whole"),
+    ],
+    ids=["number", "none", "deep"],
+)
+def test_a_key_with_dots_into_what_is_no_dict(below: dict[str, Any], key: str, text: str) -> None:
+    with pytest.raises(DataError) as caught:
+        merged_data(host([below, {}, {}, {}, {key: 1}]))
+    assert (caught.value.key, caught.value.text) == (key, text)
+    assert str(caught.value) == f"--data {key}: {text}"

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import Path as File
 from typing import Any
 
@@ -18,6 +18,7 @@ from roles.docker_engine import plan as docker_engine
 from roles.docker_engine import service
 from roles.host_check import plan as host_check
 from roles.observed import Address, Observed, Route, Service, forget
+from roles.proxy import plan as proxy
 from roles.run import options
 from roles.run.changes import Change
 from roles.run.current import current_fleet
@@ -27,6 +28,7 @@ from roles.run.problems import Problem
 from roles.run.survey import SYSTEM, look, survey
 from roles.run.wanted import Wanted
 from roles.sdk import plan as sdk
+from roles.soa_engine import plan as soa_engine
 from tests.unit.build import (
     address_of,
     as_read,
@@ -154,6 +156,49 @@ def test_a_host_may_say_its_address_itself(stack: ExitStack) -> None:
     state = hosts(stack, *NAMES, observed=observed, app_1={"export_ip": "203.0.113.11"})
     survey()
     assert str(current_fleet(state)["app-1"].address) == "203.0.113.11"
+
+
+def dual(name: str, ipv6: str) -> Observed:
+    """A host with an address of each family, on one network each."""
+    found = fitted(address_of(name))
+    return replace(
+        found,
+        addresses=(*found.addresses, Address("eth0", IPv6Address(ipv6), 64)),
+        routes=(*found.routes, Route(IPv6Network("2001:db8::/64"), "eth0", None, 256)),
+    )
+
+
+def test_hosts_follow_the_registrys_family(stack: ExitStack) -> None:
+    observed = {name: dual(name, f"2001:db8::{n}") for n, name in enumerate(NAMES, 1)}
+    own = {"export_ip": "2001:db8::/64"}
+    state = hosts(stack, *NAMES, observed=observed, registry_1=own, app_2={"export_ip": "eth0"})
+    survey()
+    found = current_fleet(state)
+    assert [str(m.address) for m in found] == ["2001:db8::1", "2001:db8::2", "2001:db8::3"]
+    assert found.registry_connection == "[2001:db8::3]:2181"
+    engine = soa_engine.container(found, found["app-1"])
+    assert engine.environment["EXPORT_IP"] == "2001:db8::1"
+    assert engine.publish == ("[2001:db8::1]:1080:1080",)
+    assert soa_engine.registered_name(found["app-1"]) == "[2001:db8::1]:1080"
+    assert proxy.registered_name(found["app-1"]) == "[2001:db8::1]:2080"
+
+
+def test_a_host_behind_a_router_listens_on_its_own_address(stack: ExitStack) -> None:
+    state = hosts(stack, *NAMES, app_1={"export_ip": "203.0.113.9", "export_ip_nat": True})
+    survey()
+    found = current_fleet(state)
+    engine = soa_engine.container(found, found["app-1"])
+    assert engine.environment["EXPORT_IP"] == "203.0.113.9"
+    assert engine.publish == ("198.18.0.11:1080:1080",)
+    assert soa_engine.registered_name(found["app-1"]) == "203.0.113.9:1080"
+
+
+def test_a_server_of_the_registry_is_behind_no_router(stack: ExitStack) -> None:
+    hosts(stack, *NAMES, registry_1={"export_ip": "203.0.113.9", "export_ip_nat": True})
+    assert refusal() == [
+        "registry-1: export_ip_nat: 203.0.113.9 is on no interface of this host, and ZooKeeper's "
+        "servers listen on the address that the others are told; export one of the host's own"
+    ]
 
 
 def test_every_problem_of_every_host_is_told_at_once(stack: ExitStack) -> None:
@@ -443,11 +488,11 @@ def test_what_hosts_are_asked() -> None:
     assert asked.names == ()
     external = Wanted.model_validate(
         {
-            "registry": {"connection": "zk-1:2181,zk-2:2182"},
+            "registry": {"connection": "zk-1:2181,zk-2:2182,[2001:db8::3]:2181"},
             "docker_engine": {"source": "present"},
         }
     )
-    assert look(external).names == ("zk-1", "zk-2")
+    assert look(external).names == ("zk-1", "zk-2", "2001:db8::3")
     assert look(external).paths == look(external).files == look(external).sums == ()
     assert look(None).arguments == ["disk", "/var/lib/docker"]
 

@@ -9,6 +9,10 @@ from roles.run.wanted import validated
 from tests.unit.build import data
 
 GROUPS = ("registry", "engine", "proxy", "sdk")
+NO_WISH = (
+    "expected 'auto', an address, the name of an interface, or a network such as '10.1.0.0/16'"
+)
+UNREACHABLE = "expected an address that other hosts reach"
 
 
 def host(given: dict[str, Any], *groups: str) -> Host:
@@ -98,7 +102,8 @@ def test_what_would_go_on_past_a_failed_step_is_refused(key: str) -> None:
             "soa_enigne",
             {},
             "app-1: soa_enigne: unknown key; expected one of: action, docker_engine, export_ip, "
-            "host_check, images, max_unreachable, proxy, registry, sdk, soa_engine, verify_report",
+            "export_ip_nat, host_check, images, max_unreachable, proxy, registry, sdk, soa_engine, "
+            "verify_report",
         ),
         (
             "registry.conection",
@@ -201,8 +206,36 @@ def test_an_unknown_key(path: str, value: Any, text: str) -> None:
             {"#A": "x"},
             "'#A' is no name of an environment variable",
         ),
-        ("export_ip", "app-1", "expected 'auto' or an IPv4 address, found 'app-1'"),
-        ("export_ip", "fe80::1", "expected 'auto' or an IPv4 address, found 'fe80::1'"),
+        ("export_ip", "10.0.0.999", f"{NO_WISH}, found '10.0.0.999'"),
+        ("export_ip", "2001:db8::g", f"{NO_WISH}, found '2001:db8::g'"),
+        ("export_ip", "", f"{NO_WISH}, found ''"),
+        ("export_ip", "eth 1", f"{NO_WISH}, found 'eth 1'"),
+        ("export_ip", "fe80::1", f"{UNREACHABLE}, found 'fe80::1'"),
+        ("export_ip", "127.0.0.1", f"{UNREACHABLE}, found '127.0.0.1'"),
+        ("export_ip", "0.0.0.0", f"{UNREACHABLE}, found '0.0.0.0'"),
+        ("export_ip", "ff02::1", f"{UNREACHABLE}, found 'ff02::1'"),
+        ("export_ip", "2001:db8::1%eth0", f"{UNREACHABLE}, found '2001:db8::1%eth0'"),
+        (
+            "export_ip",
+            "::ffff:10.0.0.5",
+            f"{UNREACHABLE}, found '::ffff:10.0.0.5'; write 10.0.0.5",
+        ),
+        (
+            "export_ip",
+            "10.1.2.3/16",
+            "expected the network '10.1.0.0/16' or the address '10.1.2.3', found '10.1.2.3/16'",
+        ),
+        (
+            "export_ip",
+            "10.1.0.0/33",
+            "expected a network such as '10.1.0.0/16', found '10.1.0.0/33'",
+        ),
+        (
+            "export_ip_nat",
+            True,
+            "says that a router translates the address of export_ip; expected an address there, "
+            "found 'auto'",
+        ),
         ("max_unreachable", -1, "input should be greater than or equal to 0, found -1"),
         (
             "docker_engine.source",
@@ -261,7 +294,20 @@ def test_a_path(given: str, path: str) -> None:
 
 @pytest.mark.parametrize(
     "connection",
-    ["zk-1", "zk-1:2181,", ",zk-1:2181", "zk-1:2181, zk-2:2181", "zk-1:2181/chroot", "zk-1:a", ""],
+    [
+        "zk-1",
+        "zk-1:2181,",
+        ",zk-1:2181",
+        "zk-1:2181, zk-2:2181",
+        "zk-1:2181/chroot",
+        "zk-1:a",
+        "zk-1:0",
+        "zk-1:65536",
+        "[zk-1]:2181",
+        "[198.18.0.31]:2181",
+        "[fe80:1%eth0]:2181",
+        "",
+    ],
 )
 def test_a_bad_connection_string(connection: str) -> None:
     (problem,) = problems(with_value("registry.connection", connection))
@@ -270,7 +316,23 @@ def test_a_bad_connection_string(connection: str) -> None:
     )
 
 
-@pytest.mark.parametrize("connection", ["zk-1:2181", "198.18.0.31:2181,zk_2.example:2182", None])
+def test_an_address_of_ipv6_needs_brackets() -> None:
+    (problem,) = problems(with_value("registry.connection", "2001:db8::1:2181"))
+    assert problem == (
+        "app-1: registry.connection: expected 'host:port,host:port,...', found '2001:db8::1:2181'; "
+        "write an address of IPv6 as '[2001:db8::1]:2181'"
+    )
+
+
+@pytest.mark.parametrize(
+    "connection",
+    [
+        "zk-1:2181",
+        "198.18.0.31:2181,zk_2.example:2182",
+        "[2001:db8::1]:2181,zk-2:2181,[2001:db8::2]:2182",
+        None,
+    ],
+)
 def test_a_good_connection_string(connection: str | None) -> None:
     assert problems(with_value("registry.connection", connection)) == []
 

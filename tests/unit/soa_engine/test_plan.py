@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from roles.soa_engine.plan import check, container, plan, registered_name
+from ipaddress import IPv6Address
+
+from roles.soa_engine.plan import check, container, plan, registered_name, running_name
 from tests.unit.build import CONTEXT, change, fleet, foreign, look_again, member, serving
 
 FLEET = fleet("app-1", "app-2", "registry-2", "registry-1")
@@ -39,6 +41,24 @@ def test_the_address_is_the_one_that_the_survey_found() -> None:
     spec = container(moved, moved["app-1"])
     assert spec.environment["EXPORT_IP"] == "198.18.0.51"
     assert spec.publish == ("198.18.0.51:1080:1080",)
+
+
+def test_an_engine_of_ipv6() -> None:
+    found = serving(change(FLEET, "app-1", address=IPv6Address("2001:db8::1")))
+    spec = container(found, found["app-1"])
+    assert spec.environment["EXPORT_IP"] == "2001:db8::1"
+    assert spec.publish == ("[2001:db8::1]:1080:1080",)
+    name = "[2001:db8::1]:1080"
+    assert registered_name(found["app-1"]) == running_name(found["app-1"]) == name
+
+
+def test_an_engine_behind_a_router_is_published_on_the_hosts_own_address() -> None:
+    own = FLEET["app-1"].address
+    found = change(FLEET, "app-1", address=IPv6Address("2001:db8::1"), translated_to=own)
+    spec = container(found, found["app-1"])
+    assert spec.environment["EXPORT_IP"] == "2001:db8::1"
+    assert spec.publish == ("198.18.0.11:1080:1080",)
+    assert registered_name(found["app-1"]) == "[2001:db8::1]:1080"
 
 
 def test_a_new_image_replaces_engines_in_the_inventorys_order() -> None:
