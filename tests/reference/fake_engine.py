@@ -5,18 +5,27 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from urllib.parse import unquote
+
+from osp_common.settings import Endpoint
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
+MISDIRECTED = b"HTTP/1.1 421 Misdirected Request\r\nContent-Length: 0\r\n\r\n"
 
 
 class FakeEngine:
-    """Counts the service's requests and treats each as `behave` does; checks always succeed."""
+    """Counts the service's requests and treats each as `behave` does.
 
-    def __init__(self, behave: Callable[[socket.socket], None]) -> None:
+    Checks succeed if they ask for `identity`, which is the address at first.
+    """
+
+    def __init__(self, behave: Callable[[socket.socket], None], ip: str = "127.0.0.1") -> None:
         self.requests: list[str] = []
         self._behave = behave
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
+        family = socket.AF_INET6 if ":" in ip else socket.AF_INET
+        self._listener = socket.create_server((ip, 0), family=family)
+        self.address = str(Endpoint(ip, self._listener.getsockname()[1]))
+        self.identity = self.address
         threading.Thread(target=self._serve, daemon=True).start()
 
     def close(self) -> None:
@@ -33,7 +42,8 @@ class FakeEngine:
         with connection, contextlib.suppress(OSError):
             head = connection.recv(65536).decode()
             if "/healthz" in head:
-                connection.sendall(ANSWER)
+                asked_for = unquote(head.split()[1]).partition("?engine=")[2]
+                connection.sendall(ANSWER if asked_for == self.identity else MISDIRECTED)
             elif head:
                 self.requests.append(head.split()[0])
                 self._behave(connection)

@@ -13,10 +13,18 @@ from typing import Any
 import pytest
 
 from tests.reference.fake_engine import FakeEngine, answer
-from tests.reference.processes import eventually, fetch, free_port, script_environ, started
+from tests.reference.processes import (
+    FILES,
+    eventually,
+    fetch,
+    free_port,
+    script_environ,
+    started,
+)
 
 pytestmark = pytest.mark.skipif(not shutil.which("haproxy"), reason="HAProxy is not installed")
 
+HEALTHY = "osp-proxy/bin/osp-proxy-healthy.sh"
 SCRIPT = "osp-proxy/bin/osp-proxy-default.sh"
 
 
@@ -77,6 +85,31 @@ def test_it_serves_with_the_engines_that_it_knew_and_says_so(proxy: Proxy) -> No
 
     proxy.process.send_signal(signal.SIGTERM)
     assert proxy.process.wait(6) == 0
+
+
+def test_at_an_ipv6_address(tmp_path: Path) -> None:
+    engine = FakeEngine(answer, "::1")
+    (tmp_path / "engines.json").write_text(json.dumps({"sayhello": [engine.address]}))
+    port, status_port = free_port(), free_port()
+    environ = environ_of(tmp_path, port, status_port)
+    environ |= {"EXPORT_IP": "::1", "EXPORT_NETWORK": "host"}
+    with started(SCRIPT, environ) as process:
+        assert eventually(lambda: fetch(f"[::1]:{port}", "/sayhello"))[0] == 200
+        status = eventually(lambda: fetch(f"[::1]:{status_port}", "/status"))[1]
+        assert status["proxy"] == f"[::1]:{port}"
+        assert status["services"]["sayhello"]["engines"][0]["address"] == engine.address
+        assert subprocess.run([FILES / HEALTHY], env=environ, check=False).returncode == 0
+        process.terminate()
+        assert process.wait(6) == 0
+
+
+def test_on_the_hosts_network_an_address_of_another_host_ends_it(tmp_path: Path) -> None:
+    environ = environ_of(tmp_path, free_port(), free_port())
+    environ |= {"EXPORT_IP": "198.18.0.99", "EXPORT_NETWORK": "host"}
+    with started(SCRIPT, environ) as process:
+        output, _ = process.communicate(timeout=10)
+    assert process.returncode == 64
+    assert output.startswith("EXPORT_IP is '198.18.0.99'; ") and output.count("\n") == 1
 
 
 def test_it_ends_when_haproxy_does(proxy: Proxy) -> None:

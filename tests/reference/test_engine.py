@@ -11,9 +11,17 @@ from typing import Any
 
 import pytest
 
-from tests.reference.processes import eventually, fetch, free_port, script_environ, started
+from tests.reference.processes import (
+    FILES,
+    eventually,
+    fetch,
+    free_port,
+    script_environ,
+    started,
+)
 
 SCRIPT = "sayhello-service-engine/bin/osp-default.sh"
+HEALTHY = "sayhello-service-engine/bin/osp-healthy.sh"
 NOWHERE = "127.0.0.1:1"
 
 
@@ -171,6 +179,29 @@ def test_it_logs_requests_and_events(engine: Engine) -> None:
     eventually(lambda: "GET /sayhello?name=Bob 200" in access_log.read_text())
     assert "healthz" not in access_log.read_text()
     assert f"{engine.address} serves" in (engine.logs / "events.log").read_text()
+
+
+def test_it_listens_at_an_ipv6_address(tmp_path: Path) -> None:
+    port = free_port()
+    environ = environ_of(tmp_path, port) | {"EXPORT_IP": "::1", "EXPORT_NETWORK": "host"}
+    with started(SCRIPT, environ):
+        status = eventually(lambda: fetch(f"[::1]:{port}", "/status"))[1]
+        assert status["address"] == f"[::1]:{port}"
+        healthy = subprocess.run([FILES / HEALTHY], env=environ, check=False, timeout=10)
+    assert healthy.returncode == 0
+    assert subprocess.run([FILES / HEALTHY], env=environ, check=False, timeout=10).returncode == 1
+
+
+def test_on_the_hosts_network_an_address_of_another_host_ends_it(tmp_path: Path) -> None:
+    """A host that came back from a reboot with another address registers nothing wrong."""
+    environ = environ_of(tmp_path, free_port())
+    environ |= {"EXPORT_IP": "198.18.0.99", "EXPORT_NETWORK": "host"}
+    with started(SCRIPT, environ) as process:
+        output, _ = process.communicate(timeout=10)
+    assert process.returncode == 64
+    assert output == (
+        "EXPORT_IP is '198.18.0.99'; expected an address of this host (EXPORT_NETWORK=host)\n"
+    )
 
 
 def test_a_log_folder_that_is_absent_does_not_keep_it_from_serving(tmp_path: Path) -> None:

@@ -119,6 +119,59 @@ def test_an_engine_that_returns_while_it_leaves_is_used_again(settings: Settings
         assert eventually(lambda: fetch(str(settings.export), "/sayhello")[0] == 200)
 
 
+def states(path: Path) -> dict[str, str]:
+    return {server.name: server.state for server in runtime_api.servers(path, "sayhello")}
+
+
+def failed(path: Path) -> set[str]:
+    servers = runtime_api.servers(path, "sayhello")
+    return {server.name for server in servers if server.has_failed}
+
+
+def test_an_engine_that_is_another_gets_no_traffic(settings: Settings) -> None:
+    """Two hosts swapped their addresses; one engine was known at the start, one came later."""
+    first, second, third = (FakeEngine(answer) for _ in range(3))
+    with haproxy(settings, first, third) as path:
+        reconcile_once(path, first, second, third)
+        everyone = {first.address, second.address, third.address}
+        eventually(lambda: states(path) == dict.fromkeys(everyone, "up"))
+        first.identity, second.identity = second.identity, first.identity
+        swapped_at = time.monotonic()
+        eventually(lambda: failed(path) == {first.address, second.address})
+        assert time.monotonic() - swapped_at < 3
+        assert [status_of(settings, "GET", None) for _ in range(3)] == [200] * 3
+        assert len(third.requests) == 3
+
+
+def test_ipv6(settings: Settings) -> None:
+    export = Endpoint("::1", settings.export.port)
+    first, second = FakeEngine(answer, "::1"), FakeEngine(answer, "::1")
+    with haproxy(replace(settings, export=export, listen=[export]), first) as path:
+        reconcile_once(path, first, second)
+        eventually(lambda: states(path) == {first.address: "up", second.address: "up"})
+        assert [fetch(str(export), "/sayhello")[0] for _ in range(4)] == [200] * 4
+        assert (len(first.requests), len(second.requests)) == (2, 2)
+        reconcile_once(path, second)
+        assert reconcile_once(path, second) == ["Server deleted."]
+        assert names(path) == {second.address}
+
+
+def test_an_ipv6_address_behind_a_published_port(settings: Settings) -> None:
+    """Docker may lead it to the container's IPv4 address."""
+    listen = Endpoint("::", settings.export.port)
+    with haproxy(replace(settings, listen=[listen]), FakeEngine(answer)):
+        assert fetch(f"127.0.0.1:{listen.port}", "/sayhello")[0] == 200
+        assert fetch(f"[::1]:{listen.port}", "/sayhello")[0] == 200
+
+
+def test_checks_of_the_connection_alone(settings: Settings) -> None:
+    engine, dead = FakeEngine(answer), FakeEngine(answer)
+    engine.identity = "nobody"
+    dead.close()
+    with haproxy(replace(settings, health_check="tcp"), engine, dead) as path:
+        eventually(lambda: states(path) == {engine.address: "up", dead.address: "down"})
+
+
 @pytest.mark.parametrize(
     ("retries", "method", "status", "sent"),
     [

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from osp_common.settings import Endpoint
 from osp_sdk import CallFailed, CallRefused, CallTimeout, Client, NoProxyAvailable
 from osp_sdk.proxies import Rotation
 from osp_sdk.summary import percentile
@@ -44,12 +45,13 @@ def drip(connection: socket.socket) -> None:
 class FakeProxy:
     """Keeps the requests' first lines and bodies, and treats each as `behave` does."""
 
-    def __init__(self, behave: Behaviour) -> None:
+    def __init__(self, behave: Behaviour, ip: str = "127.0.0.1") -> None:
         self.requests: list[str] = []
         self.bodies: list[str] = []
         self._behave = behave
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
+        family = socket.AF_INET6 if ":" in ip else socket.AF_INET
+        self._listener = socket.create_server((ip, 0), family=family)
+        self.address = str(Endpoint(ip, self._listener.getsockname()[1]))
         threading.Thread(target=self._serve, daemon=True).start()
 
     def close(self) -> None:
@@ -102,6 +104,12 @@ def test_a_reply_tells_who_gave_it(good: FakeProxy) -> None:
     assert (reply.json, reply.engine) == ({"engine": "e-1"}, "e-1")
     assert (reply.proxy, reply.attempts) == (good.address, 1)
     assert good.requests == ["GET /sayhello?name=a+b%26c HTTP/1.1"]
+
+
+def test_a_proxy_at_an_ipv6_address(tmp_path: Path) -> None:
+    proxy = FakeProxy(reply_with("200 OK"), "::1")
+    assert client_of(proxy).call().proxy == proxy.address
+    assert osp_sdk(tmp_path, "call", "s", OSP_PROXIES=proxy.address).returncode == 0
 
 
 def test_post_sends_json(good: FakeProxy) -> None:
