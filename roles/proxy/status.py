@@ -14,6 +14,7 @@ from pyinfra.api import State
 from roles.container.instance import serving
 from roles.observed.tunnel import forwarded, reaches
 from roles.proxy.plan import ROLE, name_of, proxy
+from roles.run.address import split_endpoint
 from roles.run.fleet import Fleet, Member
 
 ASK_S = 3
@@ -103,11 +104,13 @@ def _peer_that_reaches(state: State, fleet: Fleet, name: str) -> str | None:
     """Another host that can connect to a proxy's own port; where there is no other, its own."""
     member = fleet[name]
     running = serving(member.observed, proxy(member).container)
-    address, _, port = name_of(member, running).rpartition(":") if running else ("", "", "0")
+    if running is None:
+        return None
+    place = split_endpoint(name_of(member, running))
     peers = [other.name for other in fleet if other.name != name] or [name]
 
     def reached(peer: str) -> bool:
-        return reaches(state.inventory.get_host(peer), address.strip("[]"), int(port), ASK_S)
+        return reaches(state.inventory.get_host(peer), *place, ASK_S)
 
     found = Pool(AT_ONCE).map(reached, peers)
     return next((peer for peer, is_so in zip(peers, found, strict=True) if is_so), None)

@@ -81,7 +81,7 @@ class Fleet:
             "VIP_CFGCENTER_ZK_CONNECTION": self.registry_connection,
             "EXPORT_IP": str(member.address),
             "EXPORT_PORT": str(port),
-            # On the host's network an address that is not there any more can be told from the inside.
+            # On the host's network it can be told from the inside that an address is gone.
             "EXPORT_NETWORK": "bridge" if member.translated_to else part.network,
         }
 
