@@ -106,10 +106,14 @@ class Rollout:
 
 
 def converge(state: State, host: Host, spec: ContainerSpec, change: ContainerChange) -> None:
-    """Create, start or replace the container, as its change says."""
+    """Create, start, update or replace the container, as its change says."""
     host.log(change.action)
     if change.verdict == "start":
         channel.run(state, host, commands.start(spec.name), timeout_s=DOCKER_S)
+        return
+    if change.verdict == "update":
+        fields = {difference.field for difference in change.differences}
+        channel.run(state, host, commands.update(spec, fields), timeout_s=DOCKER_S)
         return
     if change.verdict == "replace":
         stop = commands.stop(spec.name, spec.stop_timeout_s)

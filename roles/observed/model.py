@@ -61,6 +61,8 @@ class Container:
     image: str
     running: bool
     inspect: Mapping[str, Any] | None = None
+    image_config: Mapping[str, Any] | None = None
+    """What the image that it was made from says; None where that is not known."""
 
     @property
     def labels(self) -> Mapping[str, str]:
@@ -71,7 +73,8 @@ class Container:
     def environment(self) -> Mapping[str, str]:
         """Every variable of a container of ours, the image's own too."""
         lines = (self.inspect or {}).get("Config", {}).get("Env") or []
-        return dict(line.split("=", 1) for line in lines)
+        named = (line.partition("=") for line in lines)
+        return {name: value for name, _, value in named}
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,8 @@ class Observed:
     storage_driver: str | None = None
     images: tuple[Image, ...] = ()
     containers: tuple[Container, ...] = ()
+    networks: frozenset[str] = frozenset()
+    """The engine's networks, by name; empty where it tells none."""
     listening: frozenset[int] = frozenset()
     """TCP ports that something on the host listens on."""
     paths: Mapping[str, Path] = field(default_factory=dict)

@@ -91,7 +91,14 @@ def _observed(sections: dict[str, list[str]]) -> Observed:
         docker_hangs=int(docker.get("exit", 0)) in ENDED_BY_TIMEOUT,
         storage_driver=docker.get("driver"),
         images=tuple(_images(sections.get("images", []))),
-        containers=tuple(_containers(sections.get("containers", []), sections.get("inspect", []))),
+        containers=tuple(
+            _containers(
+                sections.get("containers", []),
+                sections.get("inspect", []),
+                sections.get("image_configs", []),
+            )
+        ),
+        networks=frozenset(sections.get("networks", [])),
         listening=frozenset(int(line.rpartition(":")[2]) for line in sections["listening"]),
         paths={a[1]: Path(kind=a[2], owner=a[3], mode=a[4]) for a in asked if a[0] == "path"},
         first_lines={a[1]: "|".join(a[2:]) for a in asked if a[0] == "file"},
@@ -138,13 +145,18 @@ def _images(lines: list[str]) -> Iterator[Image]:
         yield Image(image["id"], tuple(image["tags"] or ()), tuple(image["layers"] or ()))
 
 
-def _containers(lines: list[str], inspected: list[str]) -> Iterator[Container]:
+def _containers(
+    lines: list[str], inspected: list[str], image_configs: list[str]
+) -> Iterator[Container]:
+    configs = {image["id"]: image["config"] for image in map(json.loads, image_configs)}
     ours = {inspect["Name"].lstrip("/"): inspect for inspect in map(json.loads, inspected)}
     for line in lines:
         found = json.loads(line)
+        inspect = ours.get(found["name"])
         yield Container(
             name=found["name"],
             image=found["image"],
             running=found["state"] == "running",
-            inspect=ours.get(found["name"]),
+            inspect=inspect,
+            image_config=configs.get(inspect.get("Image")) if inspect else None,
         )

@@ -278,6 +278,16 @@ if command -v docker >/dev/null; then
         ours=$answer
         [ -z "$ours" ] || ask inspect $ours --format '{{json .}}'
         printf '%s\n' "$answer"
+        # Of their images what these say themselves; of others' that may be secret.
+        section image_configs
+        from=$(printf '%s\n' "$answer" | grep -oE '"Image":"(sha256:)?[0-9a-f]{64}"' |
+            cut -d'"' -f4 | sort -u)
+        [ -z "$from" ] || ask image inspect $from \
+            --format '{"id":{{json .Id}},"config":{{json .Config}}}'
+        [ -z "$from" ] || printf '%s\n' "$answer"
+        section networks
+        ask network ls --format '{{.Name}}'
+        printf '%s\n' "$answer"
         [ -z "$hung" ] || { section docker; printf 'exit=%s\n' "$hung"; }
     else
         printf 'exit=%s\n' "$code"
