@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Mapping
 
 from roles.container.options import CPU_DECIMALS, NO_HEALTH, Health
@@ -9,6 +10,14 @@ from roles.container.spec import PART_LABEL, SPEC_LABEL, ContainerSpec
 
 IN_PLACE = ("restart", "memory_mb", "memory_swap_mb", "cpus", "pids")
 """The fields that `docker update` changes while the container runs on."""
+UPDATED = "/var/lib/dockyard/updated"
+_UPDATE = f"""
+name=$1 record=$2
+shift 2
+"$@" >/dev/null || exit
+id=$(docker inspect --format '{{{{.Id}}}}' "$name") && mkdir -p {UPDATED} &&
+    printf '%s %s\\n' "$id" "$record" >{UPDATED}/".$name" && mv {UPDATED}/".$name" {UPDATED}/"$name"
+"""
 
 
 def run(spec: ContainerSpec) -> list[str]:
@@ -41,10 +50,20 @@ def run(spec: ContainerSpec) -> list[str]:
 
 
 def update(spec: ContainerSpec, fields: Collection[str] = IN_PLACE) -> list[str]:
-    """Change these fields of a container that runs on.
+    """Change these fields of a container that runs on, and write down on the host that it was us.
 
-    Memory and swap go together: Docker refuses a memory limit above the one of both. A limit on
-    memory or CPUs can't be taken away so: Docker takes 0 for "as it is".
+    Labels can't be changed. So the record stands in UPDATED, one line in a file of the container's
+    name: its ID, and JSON of every field that can be changed so. Of another ID it says nothing.
+    """
+    applied = {field: spec.applied[field] for field in IN_PLACE}
+    record = json.dumps(applied, sort_keys=True)
+    return ["sh", "-c", _UPDATE, "update", spec.name, record, *_docker_update(spec, fields)]
+
+
+def _docker_update(spec: ContainerSpec, fields: Collection[str]) -> list[str]:
+    """Memory and swap go together: Docker refuses a memory limit above the one of both.
+
+    A limit on memory or CPUs can't be taken away so: Docker takes 0 for "as it is".
     """
     command = ["docker", "update"]
     if "restart" in fields:

@@ -80,7 +80,9 @@ class Difference:
     def _subject(self) -> str:
         if self.name is not None:
             return f"{BY_NAME[self.field]} {self.name}"
-        return {"image_id": "image ID"}.get(self.field, self.field)
+        if self.field == "image_id":
+            return "image" if self.wanted == TO_BE_BUILT else "image ID"
+        return self.field
 
     @property
     def _change(self) -> str:
@@ -118,11 +120,15 @@ def differences(spec: ContainerSpec, container: Container) -> list[Difference]:
 
 
 def last_applied(container: Container) -> dict[str, Any] | None:
-    """What the container's label says; None where that can't be read."""
+    """What the container's label says; None where that can't be read.
+
+    A label can't be changed: what was updated in place since then stands in a record of its own.
+    """
     try:
         applied = dict(json.loads(container.labels[SPEC_LABEL]))
     except (KeyError, ValueError, TypeError):
         return None
+    applied |= {key: value for key, value in container.updated.items() if key in IN_PLACE}
     for field in BY_NAME:
         if not isinstance(applied.get(field), Mapping):
             applied.pop(field, None)
@@ -159,8 +165,6 @@ def _compared(
     is_recorded = before is not UNKNOWN
     wish_changed = not is_recorded or wanted != before
     by_hand = is_recorded and is_now is not UNKNOWN and is_now != before
-    if field in IN_PLACE and wish_changed:
-        by_hand = False  # an update in place leaves the label as it was
     yield Difference(field, current, wanted, by_hand, wish_changed, name)
 
 

@@ -56,10 +56,12 @@ def less(fields: Mapping[str, Any], image: Mapping[str, Any]) -> Fields:
     for key in ("environment", "labels"):
         if isinstance(left.get(key), Mapping):
             left[key] = {n: v for n, v in left[key].items() if own[key].get(n) != v}
-    for key in ("entrypoint", "user", "health"):
+    # An entrypoint that is said, be it the image's, takes the image's command away.
+    has_command = left.get("command") is not None or own["command"] is None
+    own_keys = ("user", "health", *(["entrypoint"] if has_command else []))
+    for key in own_keys:
         if key in left and left[key] == own[key]:
             left[key] = None
-    # Another entrypoint takes the image's command away: saying that one is then no repetition.
     is_repeated = "command" in left and left["command"] == own["command"]
     if is_repeated and left.get("entrypoint") is None:
         left["command"] = None

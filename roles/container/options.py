@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from roles.run.model import AbsolutePath, Data, Seconds
+from roles.run.model import AbsolutePath, Data, Seconds, Word
 
 NO_HEALTH = "none"
 """The health check that switches the image's own off."""
@@ -21,6 +21,7 @@ CPU_DECIMALS = 3
 SECRETIVE = re.compile(r"token|password|secret|credential", re.IGNORECASE)
 
 _NETWORK = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
+_CONTAINER = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 _RESTART = re.compile(r"no|always|unless-stopped|on-failure(:[1-9]\d*)?")
 _CAPABILITY = re.compile(r"ALL|(CAP_)?[A-Z][A-Z_]*")
 _ULIMIT = re.compile(r"(-1|\d+)(:(-1|\d+))?")
@@ -167,6 +168,10 @@ def _health(value: Any) -> Any:
     return {"command": NO_HEALTH} if value == NO_HEALTH else value
 
 
+ContainerName = Annotated[
+    Word,
+    AfterValidator(_matching(_CONTAINER, "letters, digits, '_', '.' and '-', at least two")),
+]
 Network = Annotated[str, AfterValidator(_network)]
 Environment = Annotated[dict[str, str], AfterValidator(_environment)]
 Owner = Annotated[str, AfterValidator(_owner)]

@@ -12,6 +12,7 @@ from roles.container.options import (
     DEFAULT_LOG_OPTIONS,
     Arguments,
     Capabilities,
+    ContainerName,
     Cpus,
     Environment,
     HealthOrNone,
@@ -27,7 +28,7 @@ from roles.container.options import (
     Volumes,
 )
 from roles.images.spec import ImageSource
-from roles.run.model import AbsolutePath, Data, Seconds, Word
+from roles.run.model import AbsolutePath, Data, Seconds
 
 
 class Mount(Data):
@@ -40,7 +41,7 @@ class Mount(Data):
 class PartSpec(Data):
     """One container per host of the part's group."""
 
-    container: Word
+    container: ContainerName
     """The container's name on its host."""
     image: ImageSource
     logs: Mount

@@ -113,7 +113,8 @@ def converge(state: State, host: Host, spec: ContainerSpec, change: ContainerCha
         return
     if change.verdict == "update":
         fields = {difference.field for difference in change.differences}
-        channel.run(state, host, commands.update(spec, fields), timeout_s=DOCKER_S)
+        update = commands.update(spec, fields)
+        channel.run(state, host, update, timeout_s=DOCKER_S, called="docker update")
         return
     if change.verdict == "replace":
         stop = commands.stop(spec.name, spec.stop_timeout_s)

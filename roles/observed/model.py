@@ -63,6 +63,8 @@ class Container:
     inspect: Mapping[str, Any] | None = None
     image_config: Mapping[str, Any] | None = None
     """What the image that it was made from says; None where that is not known."""
+    updated: Mapping[str, Any] = field(default_factory=dict)
+    """The fields of its spec that Dockyard last updated in place; empty where it never has."""
 
     @property
     def labels(self) -> Mapping[str, str]:

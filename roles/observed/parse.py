@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from ipaddress import IPv4Address, IPv4Network
 from itertools import pairwise
+from typing import Any
 
 from pyinfra.api.exceptions import PyinfraError
 
@@ -96,6 +98,7 @@ def _observed(sections: dict[str, list[str]]) -> Observed:
                 sections.get("containers", []),
                 sections.get("inspect", []),
                 sections.get("image_configs", []),
+                sections.get("updated", []),
             )
         ),
         networks=frozenset(sections.get("networks", [])),
@@ -146,8 +149,9 @@ def _images(lines: list[str]) -> Iterator[Image]:
 
 
 def _containers(
-    lines: list[str], inspected: list[str], image_configs: list[str]
+    lines: list[str], inspected: list[str], image_configs: list[str], updated: list[str]
 ) -> Iterator[Container]:
+    updates = dict(_updates(updated))
     configs = {image["id"]: image["config"] for image in map(json.loads, image_configs)}
     ours = {inspect["Name"].lstrip("/"): inspect for inspect in map(json.loads, inspected)}
     for line in lines:
@@ -159,4 +163,13 @@ def _containers(
             running=found["state"] == "running",
             inspect=inspect,
             image_config=configs.get(inspect.get("Image")) if inspect else None,
+            updated=updates.get(inspect.get("Id"), {}) if inspect else {},
         )
+
+
+def _updates(lines: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Read the records of updates: the container's ID, and JSON. One that is spoilt tells none."""
+    for line in lines:
+        container, _, record = line.partition(" ")
+        with suppress(ValueError, TypeError):
+            yield container, dict(json.loads(record))

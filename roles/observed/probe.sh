@@ -278,6 +278,8 @@ if command -v docker >/dev/null; then
         ours=$answer
         [ -z "$ours" ] || ask inspect $ours --format '{{json .}}'
         printf '%s\n' "$answer"
+        section updated
+        cat /var/lib/dockyard/updated/* 2>/dev/null
         # Of their images what these say themselves; of others' that may be secret.
         section image_configs
         from=$(printf '%s\n' "$answer" | grep -oE '"Image":"(sha256:)?[0-9a-f]{64}"' |
