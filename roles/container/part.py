@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import Field, model_validator
 
+from roles.container.options import (
+    BOUNDED_LOG_DRIVERS,
+    DEFAULT_LOG_OPTIONS,
+    Arguments,
+    Capabilities,
+    ContainerName,
+    Cpus,
+    Environment,
+    HealthOrNone,
+    Labels,
+    LogDriver,
+    LogOptions,
+    Network,
+    Owner,
+    Program,
+    Restart,
+    Tmpfs,
+    Ulimits,
+    Volumes,
+)
 from roles.images.spec import ImageSource
-from roles.run.model import AbsolutePath, Data, Seconds, Word
-
-
-def _environment(values: dict[str, str]) -> dict[str, str]:
-    for name, value in values.items():
-        if not name.isidentifier():
-            raise ValueError(f"'{name}' is no name of an environment variable")
-        if any(c in value for c in "\n\r\0"):
-            raise ValueError(f"the value of '{name}' has a line break, which Docker can't pass on")
-    return values
-
-
-def _owner(value: str) -> str:
-    user, _, group = value.partition(":")
-    if not (user.isdecimal() and group.isdecimal()):
-        raise ValueError(f"expected 'UID:GID' in numbers, found '{value}'")
-    return value
+from roles.run.model import AbsolutePath, Data, Seconds
 
 
 class Mount(Data):
@@ -36,19 +41,44 @@ class Mount(Data):
 class PartSpec(Data):
     """One container per host of the part's group."""
 
-    container: Word
+    container: ContainerName
     """The container's name on its host."""
     image: ImageSource
     logs: Mount
-    network: Literal["bridge", "host"] = "bridge"
-    environment: Annotated[dict[str, str], AfterValidator(_environment)] = Field(
-        default_factory=dict
-    )
-    user: Annotated[str, AfterValidator(_owner)] | None = None
+    entrypoint: Program | None = None
+    """The program that runs; None: the image decides. Its arguments are `command`."""
+    command: Arguments | None = None
+    """None: the image decides."""
+    network: Network = "bridge"
+    """`bridge`, `host`, or a network that exists on the host."""
+    environment: Environment = Field(default_factory=dict)
+    labels: Labels = Field(default_factory=dict)
+    volumes: Volumes = Field(default_factory=list)
+    """More than the part's own directories: `HOST_PATH:CONTAINER_PATH[:ro]`. Dockyard makes none
+    of these on the host."""
+    user: Owner | None = None
     """Who runs in the container and owns its directories on the host; None: the image decides."""
-    restart: Literal["no", "always", "unless-stopped"] = "unless-stopped"
+    cap_drop: Capabilities | None = None
+    """None: all where `user` is said, else none."""
+    cap_add: Capabilities = Field(default_factory=list)
+    no_new_privileges: bool | None = None
+    """None: true where `user` is said."""
+    read_only: bool = False
+    """Whether the image's own files can't be written. Volumes and `tmpfs` can."""
+    tmpfs: Tmpfs = Field(default_factory=dict)
+    """Path to options (`size=16m,mode=1777`; `""` for Docker's own)."""
+    restart: Restart = "unless-stopped"
     memory_mb: Annotated[int, Field(ge=16)] | None = None
+    """As much again may be swapped."""
+    cpus: Cpus | None = None
     pids: Annotated[int, Field(ge=8)] | None = None
+    ulimits: Ulimits = Field(default_factory=dict)
+    """Name to `SOFT:HARD`, as {"nofile": "1024:4096"}; -1 for no limit."""
+    health: HealthOrNone = None
+    """None: the image's own check; `none`: no check."""
+    log_driver: LogDriver = "json-file"
+    log_options: LogOptions | None = None
+    """None: three files of 10 MB, where the driver keeps files."""
     stop_timeout_s: Seconds = 30
     """How long the container may take to end after SIGTERM, before Docker kills it."""
     ready_timeout_s: Seconds = 120
@@ -67,3 +97,29 @@ class PartSpec(Data):
     def ports(self) -> list[tuple[int, int]]:
         """The TCP ports of the host that the part takes now, and the container's behind each."""
         return []
+
+    @property
+    def dropped(self) -> list[str]:
+        if self.cap_drop is None:
+            return ["ALL"] if self.user else []
+        return self.cap_drop
+
+    @property
+    def gains_no_privileges(self) -> bool:
+        return bool(self.user) if self.no_new_privileges is None else self.no_new_privileges
+
+    @property
+    def bounded_log(self) -> Mapping[str, str]:
+        if self.log_options is not None:
+            return self.log_options
+        return DEFAULT_LOG_OPTIONS if self.log_driver in BOUNDED_LOG_DRIVERS else {}
+
+    @model_validator(mode="after")
+    def _places_are_distinct(self) -> PartSpec:
+        places = [mount.container for mount in self.mounts]
+        places += [volume.split(":")[1] for volume in self.volumes]
+        places += self.tmpfs
+        for place in places:
+            if places.count(place) > 1:
+                raise ValueError(f"'{place}' in the container is mounted more than once")
+        return self

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, Literal
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
 
+from roles.container.difference import Difference, differences
 from roles.container.instance import current, is_beside, leftover
 from roles.container.part import PartSpec
-from roles.container.spec import PART_LABEL, SPEC_LABEL, ContainerSpec
+from roles.container.spec import PART_LABEL, TO_BE_BUILT, ContainerSpec
+from roles.images.plan import delivered_ids
 from roles.observed import Container, Observed
 from roles.run.changes import Change
 from roles.run.fleet import Fleet, Member
@@ -17,8 +19,12 @@ from roles.run.problems import Problem
 
 Specify = Callable[[Fleet, Member], ContainerSpec]
 Verdict = Literal["keep", "create", "start", "update", "replace", "tidy"]
+"""`update` mends in place what runs on; `replace` interrupts it; `tidy` removes what stands beside."""
 
 DIRECTORY_MODE = "750"
+DOCKERS_OWN_NETWORKS = ("bridge", "host")
+UPDATES_PIDS = (19, 3)
+"""The first release whose `docker update` knows --pids-limit."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +32,7 @@ class ContainerChange(Change):
     """A change of a container, and which of the verdicts it carries out."""
 
     verdict: Verdict = "keep"
+    differences: tuple[Difference, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -68,45 +75,68 @@ def directory_changes(
     ]
 
 
-def verdict(spec: ContainerSpec, container: Container | None) -> tuple[Verdict, str]:
-    """Decide what becomes of a container, and why in words."""
+def verdict(
+    spec: ContainerSpec, container: Container | None, docker_version: str | None = None
+) -> tuple[Verdict, tuple[Difference, ...]]:
+    """Decide what becomes of a container, and which differences decide it.
+
+    `docker_version` is the engine's; None where it is not known, and taken to be of today.
+    """
     if container is None:
-        return "create", "absent"
-    reasons = list(_differences(spec, container))
-    if reasons:
-        return "replace", "; ".join(reasons)
-    if not container.running:
-        return "start", "stopped"
-    return "keep", "as wanted"
+        return "create", ()
+    found = tuple(differences(spec, container))
+    if found:
+        mends = container.running and all(_is_in_place(each, docker_version) for each in found)
+        return "update" if mends else "replace", found
+    return "keep" if container.running else "start", ()
+
+
+def _is_in_place(difference: Difference, docker_version: str | None) -> bool:
+    if difference.field == "pids" and docker_version:
+        return difference.is_in_place and _release(docker_version) >= UPDATES_PIDS
+    return difference.is_in_place
+
+
+def _release(version: str) -> tuple[int, ...]:
+    numbers = re.match(r"(\d+)\.(\d+)", version)
+    return tuple(map(int, numbers.groups())) if numbers else UPDATES_PIDS
 
 
 def container_change(host: str, spec: ContainerSpec, observed: Observed) -> ContainerChange | None:
     """The change that a container needs; None where it runs as wanted."""
-    decided, why = verdict(spec, current(observed, spec.name))
+    decided, found = verdict(spec, current(observed, spec.name), observed.docker_version)
     left = leftover(observed, spec.name)
     if decided == "keep" and left:
         why = "left by a run that ended early"
-        return ContainerChange(
-            host, spec.part, f"remove container {left.name}", why, left.running, "tidy"
-        )
+        action = f"remove container {left.name}"
+        return ContainerChange(host, spec.part, action, why, left.running, "tidy")
     if decided == "keep":
         return None
+    why = {"create": "absent", "start": "stopped"}.get(decided) or "; ".join(map(str, found))
     action = f"{decided} container {spec.name}"
-    return ContainerChange(host, spec.part, action, why, decided == "replace", decided)
+    return ContainerChange(host, spec.part, action, why, decided == "replace", decided, found)
 
 
 def container_changes(
     fleet: Fleet, role: str, specify: Specify
 ) -> list[tuple[Member, ContainerSpec, ContainerChange]]:
     """The hosts whose container of a role differs from what is wanted, in inventory order."""
+    ids = delivered_ids(fleet)
     specified = [
-        (member, specify(fleet, member)) for member in fleet.running(role) if member.in_limit
+        (member, with_image_id(specify(fleet, member), ids))
+        for member in fleet.running(role)
+        if member.in_limit
     ]
     found = [
         (member, spec, container_change(member.name, spec, member.observed))
         for member, spec in specified
     ]
     return [(member, spec, change) for member, spec, change in found if change]
+
+
+def with_image_id(spec: ContainerSpec, ids: Mapping[str, str]) -> ContainerSpec:
+    """Say which image the container is to run, by the IDs that hosts have after delivery."""
+    return replace(spec, image_id=ids.get(spec.image, TO_BE_BUILT))
 
 
 def part_changes(fleet: Fleet, role: str, specify: Specify) -> list[Change]:
@@ -145,16 +175,29 @@ def directory_problems(member: Member, role: str) -> list[Problem]:
     ]
 
 
+def network_exists(network: str, observed: Observed) -> bool:
+    """Whether a network is there, as far as is known: Docker before 1.9 tells of none."""
+    if network in DOCKERS_OWN_NETWORKS or network in observed.networks:
+        return True
+    return observed.docker_version is not None and not observed.networks
+
+
 def container_problems(host: str, spec: ContainerSpec, observed: Observed) -> list[Problem]:
     """A container that has our name but not our label is an error, not a victim."""
     ours = [c.name for c in observed.containers if c.labels.get(PART_LABEL) == spec.part]
-    namesakes = [name for name in ours if not is_beside(name)]
-    if namesakes and spec.name not in namesakes:
+    strangers = [name for name in ours if not is_beside(name)]
+    if strangers and spec.name not in ours:
         text = (
-            f"the container is to be '{spec.name}', but runs as '{namesakes[0]}'; "
-            f"`docker rename {namesakes[0]} {spec.name}` there stops nothing, or name that one here"
+            f"the container is to be '{spec.name}', but runs as '{strangers[0]}'; "
+            f"`docker rename {strangers[0]} {spec.name}` there stops nothing, or name that one here"
         )
         return [Problem(host, f"{spec.part}.container", text)]
+    if not network_exists(spec.network, observed):
+        text = (
+            f"there is no network '{spec.network}' on this host; make it there "
+            f"(`docker network create {spec.network}`), or name another"
+        )
+        return [Problem(host, f"{spec.part}.network", text)]
     found = observed.container(spec.name)
     if found is None or found.labels.get(PART_LABEL) == spec.part:
         return []
@@ -163,38 +206,3 @@ def container_problems(host: str, spec: ContainerSpec, observed: Observed) -> li
         "remove or rename it, or set another name here"
     )
     return [Problem(host, f"{spec.part}.container", text)]
-
-
-def _differences(spec: ContainerSpec, container: Container) -> Iterator[str]:
-    try:
-        applied: dict[str, Any] = dict(json.loads(container.labels.get(SPEC_LABEL, "{}")))
-    except (ValueError, TypeError):
-        yield f"its label {SPEC_LABEL} can't be read"
-        return
-    wanted = spec.applied
-    for key in sorted(wanted.keys() | applied.keys()):
-        if key != "environment" and wanted.get(key) != applied.get(key):
-            yield f"{key} {_shown(applied.get(key))} -> {_shown(wanted.get(key))}"
-    yield from _environment_differences(spec, container, applied.get("environment", []))
-
-
-def _environment_differences(
-    spec: ContainerSpec, container: Container, applied: list[str]
-) -> Iterator[str]:
-    found = container.environment
-    for name in sorted({*spec.environment, *applied}):
-        before, wanted = found.get(name), spec.environment.get(name)
-        if before == wanted:
-            continue
-        if before is None or wanted is None:
-            yield f"environment {name} {'removed' if wanted is None else 'added'}"
-        elif name in spec.told:
-            yield f"environment {name} {before} -> {wanted}"
-        else:
-            yield f"environment {name} changed"
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, list):
-        return ",".join(map(str, value)) or "none"
-    return "none" if value is None else str(value)

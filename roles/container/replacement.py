@@ -56,7 +56,8 @@ class Replacement:
             self.tidy()
             return
         if self.change.verdict == "update":
-            self._docker(commands.update(self.spec))
+            fields = {difference.field for difference in self.change.differences}
+            self._ask(commands.update(self.spec, fields))
             return
         if self.change.verdict == "start":
             self._docker(*self._as_current(), commands.start(name))

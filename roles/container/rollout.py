@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import gevent
 from pyinfra import logger
@@ -77,15 +77,16 @@ class Rollout:
 
     def _conduct(self, state: State, host: Host) -> bool:
         fleet = current_fleet(state)
-        changes = {m.name: c for m, _, c in container_changes(fleet, self.role, self.specify)}
+        found = container_changes(fleet, self.role, self.specify)
+        changes = {member.name: (spec, change) for member, spec, change in found}
         try:
             members = self.order(state, fleet, [m for m in fleet if m.name in changes])
         except FAILURES as error:
             logger.error(f"{self.role}: {error}")
             return False
-        treatments = [self._treatment(state, fleet, m, changes[m.name]) for m in members]
+        treatments = [self._treatment(state, fleet, m, *changes[m.name]) for m in members]
         running = fleet.running(self.role)
-        if any(change.interrupts for change in changes.values()):
+        if any(change.interrupts for _, change in changes.values()):
             others = [m for m in running if m.name not in changes]
             if not self.are_ready(state, fleet, others):
                 return False
@@ -106,14 +107,20 @@ class Rollout:
         return True
 
     def _treatment(
-        self, state: State, fleet: Fleet, member: Member, change: ContainerChange
+        self,
+        state: State,
+        fleet: Fleet,
+        member: Member,
+        spec: ContainerSpec,
+        change: ContainerChange,
     ) -> Treatment:
         host = state.inventory.get_host(member.name)
-        spec = self.specify(fleet, member)
         part = member.part(self.role)
         assert part is not None, f"{member.name} runs no {self.role}"
         old = current(member.observed, spec.name)
         beside = self.successor(fleet, member) if change.verdict == "replace" else None
+        if beside:
+            beside = replace(beside, image_id=spec.image_id)
         doing = Replacement(state, host, spec, change, old, part.ready_timeout_s)
         starts_first = beside is not None and old is not None and old.running
 

@@ -40,6 +40,19 @@ def image_of(member: Member, role: str) -> str:
     return tag(part.image, member.wanted.images.base_image)
 
 
+def delivered_ids(fleet: Fleet) -> dict[str, str]:
+    """Tag to the ID that it has wherever it was delivered to: the sender's (see `transfers`).
+
+    A tag that has yet to be built is not in it.
+    """
+    ids: dict[str, str] = {}
+    for member in fleet:
+        for image in member.observed.images:
+            for known in image.tags:
+                ids.setdefault(known, image.id)
+    return ids
+
+
 def check(fleet: Fleet) -> list[Problem]:
     problems = []
     for member in fleet:

@@ -69,6 +69,10 @@ class Container:
     image: str
     running: bool
     inspect: Mapping[str, Any] | None = None
+    image_config: Mapping[str, Any] | None = None
+    """What the image that it was made from says; None where that is not known."""
+    updated: Mapping[str, Any] = field(default_factory=dict)
+    """The fields of its spec that Dockyard last updated in place; empty where it never has."""
 
     @property
     def labels(self) -> Mapping[str, str]:
@@ -79,7 +83,8 @@ class Container:
     def environment(self) -> Mapping[str, str]:
         """Every variable of a container of ours, the image's own too."""
         lines = (self.inspect or {}).get("Config", {}).get("Env") or []
-        return dict(line.split("=", 1) for line in lines)
+        named = (line.partition("=") for line in lines)
+        return {name: value for name, _, value in named}
 
 
 @dataclass(frozen=True)
@@ -117,6 +122,8 @@ class Observed:
     storage_driver: str | None = None
     images: tuple[Image, ...] = ()
     containers: tuple[Container, ...] = ()
+    networks: frozenset[str] = frozenset()
+    """The engine's networks, by name; empty where it tells none."""
     listening: frozenset[int] = frozenset()
     """TCP ports that something on the host listens on."""
     paths: Mapping[str, Path] = field(default_factory=dict)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from ipaddress import ip_address, ip_network
 from itertools import pairwise
+from typing import Any
 
 from pyinfra.api.exceptions import PyinfraError
 
@@ -104,7 +106,15 @@ def _observed(sections: dict[str, list[str]]) -> Observed:
         docker_hangs=int(docker.get("exit", 0)) in ENDED_BY_TIMEOUT,
         storage_driver=docker.get("driver"),
         images=tuple(_images(sections.get("images", []))),
-        containers=tuple(_containers(sections.get("containers", []), sections.get("inspect", []))),
+        containers=tuple(
+            _containers(
+                sections.get("containers", []),
+                sections.get("inspect", []),
+                sections.get("image_configs", []),
+                sections.get("updated", []),
+            )
+        ),
+        networks=frozenset(sections.get("networks", [])),
         listening=frozenset(int(line.rpartition(":")[2]) for line in sections["listening"]),
         paths={a[1]: Path(kind=a[2], owner=a[3], mode=a[4]) for a in asked if a[0] == "path"},
         first_lines={a[1]: "|".join(a[2:]) for a in asked if a[0] == "file"},
@@ -173,13 +183,28 @@ def _images(lines: list[str]) -> Iterator[Image]:
         yield Image(image["id"], tuple(image["tags"] or ()), tuple(image["layers"] or ()))
 
 
-def _containers(lines: list[str], inspected: list[str]) -> Iterator[Container]:
+def _containers(
+    lines: list[str], inspected: list[str], image_configs: list[str], updated: list[str]
+) -> Iterator[Container]:
+    updates = dict(_updates(updated))
+    configs = {image["id"]: image["config"] for image in map(json.loads, image_configs)}
     ours = {inspect["Name"].lstrip("/"): inspect for inspect in map(json.loads, inspected)}
     for line in lines:
         found = json.loads(line)
+        inspect = ours.get(found["name"])
         yield Container(
             name=found["name"],
             image=found["image"],
             running=found["state"] == "running",
-            inspect=ours.get(found["name"]),
+            inspect=inspect,
+            image_config=configs.get(inspect.get("Image")) if inspect else None,
+            updated=updates.get(inspect.get("Id"), {}) if inspect else {},
         )
+
+
+def _updates(lines: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Read the records of updates: the container's ID, and JSON. One that is spoilt tells none."""
+    for line in lines:
+        container, _, record = line.partition(" ")
+        with suppress(ValueError, TypeError):
+            yield container, dict(json.loads(record))

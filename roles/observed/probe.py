@@ -15,7 +15,7 @@ from roles.observed.parse import parse
 SCRIPT = (Path(__file__).parent / "probe.sh").read_bytes()
 DOCKER_LIMIT_S = 10
 LIMIT_S = 60
-"""Bounds the whole probe. Docker is asked up to six times, but not again once it hung."""
+"""Bounds the whole probe. Docker is asked up to nine times, but not again once it hung."""
 
 _MEMO, _CHANGES, _LOOK = "dockyard_observed", "dockyard_changes", "dockyard_look"
 

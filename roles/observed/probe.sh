@@ -290,6 +290,18 @@ if command -v docker >/dev/null; then
         ours=$answer
         [ -z "$ours" ] || ask inspect $ours --format '{{json .}}'
         printf '%s\n' "$answer"
+        section updated
+        cat /var/lib/dockyard/updated/* 2>/dev/null
+        # Of their images what these say themselves; of others' that may be secret.
+        section image_configs
+        from=$(printf '%s\n' "$answer" | grep -oE '"Image":"(sha256:)?[0-9a-f]{64}"' |
+            cut -d'"' -f4 | sort -u)
+        [ -z "$from" ] || ask image inspect $from \
+            --format '{"id":{{json .Id}},"config":{{json .Config}}}'
+        [ -z "$from" ] || printf '%s\n' "$answer"
+        section networks
+        ask network ls --format '{{.Name}}'
+        printf '%s\n' "$answer"
         [ -z "$hung" ] || { section docker; printf 'exit=%s\n' "$hung"; }
     else
         printf 'exit=%s\n' "$code"

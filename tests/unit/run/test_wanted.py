@@ -149,8 +149,8 @@ def test_an_unknown_key(path: str, value: Any, text: str) -> None:
         ("soa_engine.port", 65536, "input should be less than or equal to 65535, found 65536"),
         (
             "soa_engine.network",
-            "overlay",
-            "input should be 'bridge' or 'host', found 'overlay'",
+            "none",
+            "expected 'bridge', 'host', or the name of a network of the host, found 'none'",
         ),
         ("soa_engine.stop_timeout_s", 0, "input should be greater than or equal to 1, found 0"),
         ("soa_engine.memory_mb", 8, "input should be greater than or equal to 16, found 8"),
