@@ -19,7 +19,7 @@ from roles.run.problems import Problem
 
 Specify = Callable[[Fleet, Member], ContainerSpec]
 Verdict = Literal["keep", "create", "start", "update", "replace", "tidy"]
-"""`update` mends in place what runs; `replace` interrupts it; `tidy` removes what stands beside it."""
+"""`update` mends in place what runs; `replace` interrupts it; `tidy` removes a run's leftovers."""
 
 DIRECTORY_MODE = "750"
 DOCKERS_OWN_NETWORKS = ("bridge", "host")
