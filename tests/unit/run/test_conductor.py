@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 
 import gevent
 import pytest
@@ -10,13 +13,15 @@ from pyinfra.api import State
 
 from roles.observed import is_fresh, observe
 from roles.observed.channel import RemoteError
-from roles.run import interrupt
+from roles.run import conductor, interrupt
 from roles.run.changes import Change
-from roles.run.conductor import NotProven, Treatment, conduct, wait_until
+from roles.run.conductor import Away, NotProven, Treatment, wait_until
+from roles.run.pace import Pace
 from tests.unit.build import local_state
 
 NAMES = ("app-1", "app-2", "app-3")
 Steps = list[str]
+WHOLE = ("drain", "apply", "undrain", "prove", "settle")
 
 
 @pytest.fixture
@@ -40,27 +45,43 @@ def treatment(
     steps: Steps,
     interrupts: bool = True,
     /,
+    can_go_back: bool = False,
     **instead: Callable[[], None],
 ) -> Treatment:
     """A treatment that writes its steps down; `instead` takes the place of a step's end."""
 
-    def step(kind: str) -> Callable[[], None]:
-        def take() -> None:
-            steps.append(f"{kind} {name}")
-            instead.get(kind, lambda: None)()
+    def take(kind: str) -> None:
+        steps.append(f"{kind} {name}")
+        instead.get(kind, lambda: None)()
 
-        return take
+    @contextmanager
+    def aside(away: Away) -> Iterator[None]:
+        take("drain")
+        try:
+            yield
+        finally:
+            take("undrain")
+
+    def take_back() -> str:
+        take("take back")
+        return "what was before runs again"
 
     return Treatment(
         host=state.inventory.get_host(name),
         changes=(
             Change(name, "soa_engine", "replace container engine", "image 1 -> 2", interrupts),
         ),
-        drain=step("drain"),
-        apply=step("apply"),
-        prove=step("prove"),
-        undrain=step("undrain"),
+        aside=aside,
+        apply=lambda away: take("apply"),
+        prove=lambda: take("prove"),
+        settle=lambda: take("settle"),
+        take_back=take_back if can_go_back else None,
+        prove_back=lambda: take("prove back"),
     )
+
+
+def conduct(state: State, treatments: list[Treatment], **pace: object) -> bool:
+    return conductor.conduct(state, treatments, Pace.model_validate(pace), len(NAMES))
 
 
 def failing(error: Exception) -> Callable[[], None]:
@@ -78,7 +99,7 @@ def test_what_interrupts_is_done_host_by_host_in_the_given_order(
 
     treatments = [treatment(state, n, steps, drain=pause, apply=pause, prove=pause) for n in NAMES]
     assert conduct(state, treatments)
-    assert steps == [f"{kind} {name}" for name in NAMES for kind in ("drain", "apply", "prove")]
+    assert steps == [f"{kind} {name}" for name in NAMES for kind in WHOLE]
 
 
 def test_what_does_not_interrupt_is_done_at_once_and_first(state: State, steps: Steps) -> None:
@@ -97,7 +118,7 @@ def test_what_does_not_interrupt_is_done_at_once_and_first(state: State, steps: 
         treatment(state, "app-3", steps, False, apply=meet(second, first)),
     ]
     assert conduct(state, treatments)
-    assert steps[-3:] == ["drain app-1", "apply app-1", "prove app-1"]
+    assert steps[-5:] == [f"{kind} app-1" for kind in WHOLE]
 
 
 def test_nothing_to_do_is_no_failure(state: State) -> None:
@@ -107,9 +128,9 @@ def test_nothing_to_do_is_no_failure(state: State) -> None:
 @pytest.mark.parametrize(
     "kind, taken",
     [
-        ("drain", ["drain", "undrain"]),
+        ("drain", ["drain"]),
         ("apply", ["drain", "apply", "undrain"]),
-        ("prove", ["drain", "apply", "prove"]),
+        ("prove", ["drain", "apply", "undrain", "prove"]),
     ],
 )
 @pytest.mark.parametrize(
@@ -165,22 +186,122 @@ def test_a_failure_on_one_host_leaves_the_others_of_its_batch_their_end(
     assert "not yet touched: app-3" in caplog.text
 
 
-def test_an_undrain_that_fails_does_not_hide_why_it_was_needed(
-    state: State, steps: Steps, caplog: pytest.LogCaptureFixture
-) -> None:
-    undrain = failing(RemoteError("host went away"))
-    treatments = [
-        treatment(state, "app-1", steps, drain=failing(NotProven("no sign")), undrain=undrain)
-    ]
-    assert not conduct(state, treatments)
-    assert "app-1: replace container engine: no sign" in caplog.text
-    assert "host went away" in caplog.text
-
-
 def test_an_error_of_our_own_undrains_too(state: State, steps: Steps) -> None:
     with pytest.raises(KeyError):
-        conduct(state, [treatment(state, "app-1", steps, drain=failing(KeyError("bug")))])
-    assert steps == ["drain app-1", "undrain app-1"]
+        conduct(state, [treatment(state, "app-1", steps, apply=failing(KeyError("bug")))])
+    assert steps == ["drain app-1", "apply app-1", "undrain app-1"]
+
+
+@pytest.mark.parametrize(
+    "kind, taken",
+    [
+        ("drain", ["drain"]),
+        ("apply", ["drain", "apply", "take back", "undrain", "prove back"]),
+        (
+            "prove",
+            ["drain", "apply", "undrain", "prove", "drain", "take back", "undrain", "prove back"],
+        ),
+    ],
+)
+def test_what_was_before_is_put_back_out_of_service_and_proven(
+    state: State, steps: Steps, caplog: pytest.LogCaptureFixture, kind: str, taken: list[str]
+) -> None:
+    treated = treatment(
+        state, "app-1", steps, can_go_back=True, **{kind: failing(NotProven("no sign"))}
+    )
+    assert not conduct(state, [treated])
+    assert steps == [f"{step} app-1" for step in taken]
+    back = "; what was before runs again, and serves" if kind != "drain" else ""
+    assert f"app-1: replace container engine: no sign{back}" in caplog.messages
+
+
+def test_what_was_put_back_and_does_not_serve_is_said(
+    state: State, steps: Steps, caplog: pytest.LogCaptureFixture
+) -> None:
+    wrong = {"apply": failing(NotProven("no sign")), "prove back": failing(NotProven("nothing"))}
+    assert not conduct(state, [treatment(state, "app-1", steps, can_go_back=True, **wrong)])
+    told = "no sign; what was before runs again, but is not proven: nothing"
+    assert f"app-1: replace container engine: {told}" in caplog.messages
+
+
+def test_a_way_back_that_fails_hides_nothing(
+    state: State, steps: Steps, caplog: pytest.LogCaptureFixture
+) -> None:
+    wrong = {"apply": failing(NotProven("no sign")), "take back": failing(RemoteError("gone"))}
+    assert not conduct(state, [treatment(state, "app-1", steps, can_go_back=True, **wrong)])
+    assert "app-1: replace container engine: no sign" in caplog.messages
+    assert "what ran before was not put back: gone" in caplog.text
+
+
+def test_where_nobody_lets_go_of_it_it_is_put_back_all_the_same(
+    state: State, steps: Steps, caplog: pytest.LogCaptureFixture
+) -> None:
+    drains = iter([None, NotProven("a proxy holds on")])
+
+    def drain() -> None:
+        if error := next(drains):
+            raise error
+
+    wrong = {"drain": drain, "prove": failing(NotProven("no sign"))}
+    assert not conduct(state, [treatment(state, "app-1", steps, can_go_back=True, **wrong)])
+    assert "take back app-1" in steps
+    assert "callers may notice: a proxy holds on" in caplog.text
+
+
+def test_batches_are_treated_at_once_after_a_canary(state: State, steps: Steps) -> None:
+    first, second = Event(), Event()
+
+    def meet(mine: Event, other: Event) -> Callable[[], None]:
+        def wait() -> None:
+            mine.set()
+            assert other.wait(timeout=5), "the other host was not treated meanwhile"
+
+        return wait
+
+    treatments = [
+        treatment(state, "app-1", steps),
+        treatment(state, "app-2", steps, apply=meet(first, second)),
+        treatment(state, "app-3", steps, apply=meet(second, first)),
+    ]
+    assert conduct(state, treatments, batch=2)
+    assert steps[:5] == [f"{kind} app-1" for kind in WHOLE]
+
+
+def test_who_is_away_at_the_same_time_is_told(state: State, steps: Steps) -> None:
+    told: list[Away] = []
+
+    @contextmanager
+    def aside(away: Away) -> Iterator[None]:
+        told.append(away)
+        yield
+
+    treatments = [replace(treatment(state, name, steps), aside=aside) for name in NAMES]
+    assert conduct(state, treatments, batch=2)
+    assert [sorted(away) for away in told] == [["app-1"], ["app-2", "app-3"], ["app-2", "app-3"]]
+
+
+def test_as_many_failures_as_allowed_do_not_stop_it(
+    state: State, steps: Steps, caplog: pytest.LogCaptureFixture
+) -> None:
+    treatments = [treatment(state, n, steps, apply=failing(NotProven("no"))) for n in NAMES]
+    assert not conduct(state, treatments, max_failures=1)
+    assert [step for step in steps if step.startswith("apply")] == ["apply app-1", "apply app-2"]
+    assert "The rollout stopped; not yet touched: app-3" in caplog.text
+
+
+def test_a_rollout_that_takes_too_long_begins_no_further_batch(
+    state: State, steps: Steps, caplog: pytest.LogCaptureFixture
+) -> None:
+    treatments = [treatment(state, n, steps, apply=lambda: gevent.sleep(1.1)) for n in NAMES[:2]]
+    assert not conduct(state, treatments, limit_s=1)
+    assert "apply app-2" not in steps
+    assert "The rollout took more than 1 s; not yet touched: app-2" in caplog.text
+
+
+def test_between_batches_it_pauses(state: State, steps: Steps) -> None:
+    began = time.monotonic()
+    assert conduct(state, [treatment(state, n, steps) for n in NAMES[:2]], pause_s=1)
+    assert time.monotonic() - began > 1
 
 
 def test_a_host_that_was_treated_is_read_again(state: State, steps: Steps) -> None:
@@ -222,7 +343,7 @@ def test_ctrl_c_lets_the_host_in_hand_be_finished(
     with pytest.raises(SystemExit) as exited:
         conduct(state, treatments)
     assert exited.value.code == 130
-    assert steps == ["drain app-1", "apply app-1", "prove app-1"]
+    assert steps == [f"{kind} app-1" for kind in WHOLE]
     assert "Not yet touched: app-2" in caplog.text
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from roles.proxy.status import ListedEngine, Listing
-from roles.soa_engine.rollout import _not_up, _still_listed, _without_another
+from roles.soa_engine.judges import has_let_go, has_other_than, lists_up
 
 UP = ListedEngine("up", registered=True, in_flight=0)
 DOWN = ListedEngine("down", registered=True, in_flight=0)
@@ -25,8 +25,10 @@ BUSY = ListedEngine("draining", registered=False, in_flight=2)
     ],
     ids=["another", "alone", "the other down", "the other left", "one of two", "none"],
 )
-def test_an_engine_goes_only_where_another_is_up(listing: Listing, safe: bool) -> None:
-    assert (_without_another("a")(listing) is None) is safe
+def test_an_engine_goes_only_where_another_is_up(
+    listing: dict[str, ListedEngine], safe: bool
+) -> None:
+    assert (has_other_than(frozenset({"a"}))(Listing(listing)) is None) is safe
 
 
 @pytest.mark.parametrize(
@@ -40,9 +42,9 @@ def test_an_engine_goes_only_where_another_is_up(listing: Listing, safe: bool) -
     ids=["gone", "kept, though unregistered", "registered", "in flight"],
 )
 def test_an_engine_has_left_when_nothing_is_in_flight_on_it(
-    listing: Listing, text: str | None
+    listing: dict[str, ListedEngine], text: str | None
 ) -> None:
-    assert _still_listed("a")(listing) == text
+    assert has_let_go("a")(Listing(listing)) == text
 
 
 @pytest.mark.parametrize(
@@ -54,5 +56,7 @@ def test_an_engine_has_left_when_nothing_is_in_flight_on_it(
     ],
     ids=["up", "down", "unknown"],
 )
-def test_an_engine_is_back_when_it_is_up(listing: Listing, text: str | None) -> None:
-    assert _not_up("a")(listing) == text
+def test_an_engine_is_back_when_it_is_up(
+    listing: dict[str, ListedEngine], text: str | None
+) -> None:
+    assert lists_up("a")(Listing(listing)) == text
