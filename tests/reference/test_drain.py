@@ -1,6 +1,7 @@
 """Engine and agent with a registry in memory, each run whole: marks, and who vanishes at once."""
 
 import dataclasses
+import logging
 import signal
 import threading
 import time
@@ -266,7 +267,9 @@ def test_where_all_are_marked_all_serve(
 
 
 def test_most_engines_that_vanish_at_once_stay_until_their_health_checks_fail(
-    registry: FakeRegistry, start_proxy: Callable[..., RunningProxy]
+    registry: FakeRegistry,
+    start_proxy: Callable[..., RunningProxy],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     engines = [FakeEngine(answer) for _ in range(3)]
     register(registry, *engines)
@@ -276,6 +279,8 @@ def test_most_engines_that_vanish_at_once_stay_until_their_health_checks_fail(
     for engine in engines[1:]:
         registry.remove(f"{FOLDER}/{engine.address}")
     eventually(lambda: (proxy.service()["alarm"] or "").startswith("2 of 3 engines left"))
+    alarm = ("osp.proxy", logging.WARNING, f"sayhello: {proxy.service()['alarm']}")
+    eventually(lambda: alarm in caplog.record_tuples)
     eventually(lambda: sorted(proxy.engines().values()) == [("up", False, False)] * 2 + [UP])
     engines[1].close()
     eventually(lambda: len(proxy.engines()) == 2)
