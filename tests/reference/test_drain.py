@@ -167,6 +167,22 @@ def test_an_engine_that_starts_while_its_mark_stands_waits(
     eventually(lambda: is_registered(registry, engine))
 
 
+def test_it_does_not_register_before_it_knows_of_marks(
+    registry: FakeRegistry,
+    start_engine: Callable[[], RunningEngine],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[Callable[[object], None]] = []
+    monkeypatch.setattr(engine_module, "MemberWatch", lambda *given: told.append(given[-1]))
+    engine = start_engine()
+    eventually(lambda: told)
+    told[0](None)
+    stays(lambda: not is_registered(registry, engine))
+    monkeypatch.setattr(engine_module, "FIRST_READING_TIMEOUT_S", 0.1)
+    told[0](None)
+    eventually(lambda: is_registered(registry, engine))
+
+
 def test_the_health_check_tells_who_is_there(start_engine: Callable[[], RunningEngine]) -> None:
     engine = start_engine()
     assert fetch(engine.address, "/healthz")[0] == 200
