@@ -1,6 +1,7 @@
 """Engine and agent with a registry in memory, each run whole: marks, and who vanishes at once."""
 
 import dataclasses
+import logging
 import signal
 import threading
 import time
@@ -166,6 +167,22 @@ def test_an_engine_that_starts_while_its_mark_stands_waits(
     eventually(lambda: is_registered(registry, engine))
 
 
+def test_it_does_not_register_before_it_knows_of_marks(
+    registry: FakeRegistry,
+    start_engine: Callable[[], RunningEngine],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[Callable[[object], None]] = []
+    monkeypatch.setattr(engine_module, "MemberWatch", lambda *given: told.append(given[-1]))
+    engine = start_engine()
+    eventually(lambda: told)
+    told[0](None)
+    stays(lambda: not is_registered(registry, engine))
+    monkeypatch.setattr(engine_module, "FIRST_READING_TIMEOUT_S", 0.1)
+    told[0](None)
+    eventually(lambda: is_registered(registry, engine))
+
+
 def test_the_health_check_tells_who_is_there(start_engine: Callable[[], RunningEngine]) -> None:
     engine = start_engine()
     assert fetch(engine.address, "/healthz")[0] == 200
@@ -266,7 +283,9 @@ def test_where_all_are_marked_all_serve(
 
 
 def test_most_engines_that_vanish_at_once_stay_until_their_health_checks_fail(
-    registry: FakeRegistry, start_proxy: Callable[..., RunningProxy]
+    registry: FakeRegistry,
+    start_proxy: Callable[..., RunningProxy],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     engines = [FakeEngine(answer) for _ in range(3)]
     register(registry, *engines)
@@ -276,6 +295,8 @@ def test_most_engines_that_vanish_at_once_stay_until_their_health_checks_fail(
     for engine in engines[1:]:
         registry.remove(f"{FOLDER}/{engine.address}")
     eventually(lambda: (proxy.service()["alarm"] or "").startswith("2 of 3 engines left"))
+    alarm = ("osp.proxy", logging.WARNING, f"sayhello: {proxy.service()['alarm']}")
+    eventually(lambda: alarm in caplog.record_tuples)
     eventually(lambda: sorted(proxy.engines().values()) == [("up", False, False)] * 2 + [UP])
     engines[1].close()
     eventually(lambda: len(proxy.engines()) == 2)

@@ -89,6 +89,15 @@ def test_joining_again_after_leaving(registry, membership):
     eventually(lambda: PATH in registry.nodes and membership.is_registered)
 
 
+def test_joining_again_does_not_wait(registry, membership, without_rereading, monkeypatch):
+    """A drain may be shorter than the pause between two attempts to reach the registry."""
+    monkeypatch.setattr(module, "REOPEN_INTERVAL_S", 30.0)
+    for _ in range(3):
+        membership.join()
+        eventually(lambda: membership.is_registered)
+        membership.leave(TIMEOUT_S)
+
+
 def test_a_node_that_somebody_deletes_comes_back_at_once(registry, membership, without_rereading):
     membership.join()
     eventually(lambda: membership.is_registered)

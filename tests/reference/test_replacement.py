@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(not shutil.which("haproxy"), reason="HAProxy is 
 
 ENGINE = "sayhello-service-engine/bin/osp-default.sh"
 PROXY = "osp-proxy/bin/osp-proxy-default.sh"
-STOP_GRACE_S = 4.5
+STOP_GRACE_S = 4.0
 SLOW = "/sayhello?delay_ms=3000"
 
 
@@ -124,6 +124,9 @@ def test_a_proxy_is_replaced_without_a_lost_request(tmp_path: Path, engine: str)
         before = callers.served
         time.sleep(0.5)
         assert callers.served > before, "the new one takes the callers at once"
+        time.sleep(0.9)
+        for _ in range(8):
+            callers.call_once(SLOW)  # The old one would have no time to answer them.
         assert old.wait(STOP_GRACE_S) == 0
         assert time.monotonic() - told_at > 2, "it has finished what was in flight"
         callers.end()

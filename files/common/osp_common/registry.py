@@ -113,7 +113,7 @@ class Session:
             self._connected_at = now
             return self._client
         if self._client is not None and self._is_over(now):
-            self.close()
+            self._end()
         if self._client is None and now - self._opened_at >= REOPEN_INTERVAL_S:
             self._open()
         return None
@@ -125,8 +125,13 @@ class Session:
     def close(self) -> None:
         """End the session: the registry drops its nodes at once, or at the latest when it expires.
 
-        Waits for kazoo's threads, 10 s at the most.
+        Waits for kazoo's threads, 10 s at the most. Whoever wants a session again after this, gets
+        it at once.
         """
+        self._end()
+        self._opened_at = float("-inf")
+
+    def _end(self) -> None:
         client, self._client = self._client, None
         if client is None:
             return

@@ -20,7 +20,7 @@ ERRORS = {
 # A failed connection brings the next health check forward; if that fails too, or another
 # connection does, the engine gets no more traffic until a check has succeeded. A single failure
 # does not take it out: an overloaded fleet would lose one engine after the other.
-HEALTH_CHECK = "check inter 1s fastinter 200ms fall 2 rise 1"
+HEALTH_CHECK = "check inter 1s fastinter 200ms downinter 200ms fall 2 rise 1"
 SERVER_OPTIONS = f"{HEALTH_CHECK} observe layer4 error-limit 1 on-error sudden-death"
 
 

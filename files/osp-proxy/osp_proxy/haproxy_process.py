@@ -66,9 +66,7 @@ def start(
     if old is not None:
         log.info("taking over the listeners of %s", old)
         command += ["-x", str(old)]
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, pipesize=PIPE_BYTES
-    )
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     _in_thread(_gather, process.stdout, write_access_log, daemon=False)
     messages = _in_thread(_follow, process.stderr)
     if not _answers(process, socket_path):
@@ -119,6 +117,8 @@ def _gather(stream: IO[bytes], write: Callable[[bytes], None]) -> None:
 
     HAProxy does not wait for a full pipe, it drops lines: what comes fast is read at once.
     """
+    with contextlib.suppress(OSError):  # A machine's `fs.pipe-max-size` may be lower.
+        fcntl.fcntl(stream, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
     capacity = fcntl.fcntl(stream, fcntl.F_GETPIPE_SZ)
     rest = b""
     while block := os.read(stream.fileno(), capacity):
