@@ -135,7 +135,7 @@ def _raw(lines: list[str]) -> str | None:
 
 def _addresses(lines: list[str]) -> Iterator[Address]:
     for line in lines:
-        words = line.partition("\\")[0].split()
+        words = line.split()
         at = words.index("inet6" if "inet6" in words else "inet") + 1
         ip, _, prefix = words[at].partition("/")
         address = ip_address(ip)

@@ -257,6 +257,7 @@ def test_addresses_are_ordered_as_numbers() -> None:
     found = fleet("registry-1", "registry-2")
     found = change(found, "registry-1", address=member("sdk-60").address)
     assert found.registry_connection == "198.18.0.32:2181,198.18.0.110:2181"
+    assert [m.name for m in found.registry_servers] == ["registry-2", "registry-1"]
 
 
 def test_every_server_is_told_with_its_own_port() -> None:

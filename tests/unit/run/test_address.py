@@ -380,7 +380,7 @@ def test_of_several_of_ipv6_the_most_like_the_target(target: str, address: str) 
     "target, listed",
     [
         ("fd00:9::1", "fd00::5, fd00::6"),
-        ("fd00::5:1", "fd00::5, fd00::6"),
+        ("fd00::4", "fd00::5, fd00::6"),
         (None, "2001:db8:1::5, 2001:db8:2::5, fd00::5, fd00::6"),
     ],
     ids=["elsewhere", "in-their-network", "anywhere"],
