@@ -130,8 +130,8 @@ def _log_options(values: dict[str, str]) -> dict[str, str]:
             raise ValueError(f"'{name}' is no name of a log option")
         if SECRETIVE.search(name):
             raise ValueError(
-                f"'{name}' would stand in the host's process list; give it to the engine itself, "
-                "in docker_engine.config.log-opts"
+                f"found '{name}', which would stand in the host's process list; give it to the "
+                "engine itself, in docker_engine.config.log-opts"
             )
         _argument(value)
     return values
@@ -165,6 +165,8 @@ class Health(Data):
 
 
 def _health(value: Any) -> Any:
+    if isinstance(value, str) and value != NO_HEALTH:
+        raise ValueError(f"expected '{NO_HEALTH}', or a dict with a 'command', found '{value}'")
     return {"command": NO_HEALTH} if value == NO_HEALTH else value
 
 

@@ -121,5 +121,5 @@ class PartSpec(Data):
         places += self.tmpfs
         for place in places:
             if places.count(place) > 1:
-                raise ValueError(f"'{place}' in the container is mounted more than once")
+                raise ValueError(f"found '{place}' mounted more than once in the container")
         return self

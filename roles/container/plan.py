@@ -23,6 +23,8 @@ Verdict = Literal["keep", "create", "start", "update", "replace", "tidy"]
 
 DIRECTORY_MODE = "750"
 DOCKERS_OWN_NETWORKS = ("bridge", "host")
+CONTROLLERS = {"memory_mb": "memory", "memory_swap_mb": "memory", "pids": "pids"}
+"""The cgroup controller without which a limit is none."""
 UPDATES_PIDS = (19, 3)
 """The first release whose `docker update` knows --pids-limit."""
 
@@ -76,24 +78,33 @@ def directory_changes(
 
 
 def verdict(
-    spec: ContainerSpec, container: Container | None, docker_version: str | None = None
+    spec: ContainerSpec, container: Container | None, observed: Observed | None = None
 ) -> tuple[Verdict, tuple[Difference, ...]]:
     """Decide what becomes of a container, and which differences decide it.
 
-    `docker_version` is the engine's; None where it is not known, and taken to be of today.
+    `observed` is its host; None where that is not known, and taken to be able to do all.
     """
     if container is None:
         return "create", ()
-    found = tuple(differences(spec, container))
+    found = tuple(d for d in differences(spec, container) if not _is_ignored(d, observed))
     if found:
-        mends = container.running and all(_is_in_place(each, docker_version) for each in found)
+        mends = container.running and all(_is_in_place(each, observed) for each in found)
         return "update" if mends else "replace", found
     return "keep" if container.running else "start", ()
 
 
-def _is_in_place(difference: Difference, docker_version: str | None) -> bool:
-    if difference.field == "pids" and docker_version:
-        return difference.is_in_place and _release(docker_version) >= UPDATES_PIDS
+def _is_ignored(difference: Difference, observed: Observed | None) -> bool:
+    """Whether Docker leaves a limit away, with a warning alone, since this kernel has none such."""
+    controller = CONTROLLERS.get(difference.field)
+    if controller is None or observed is None or difference.found is not None:
+        return False
+    return bool(observed.cgroup_controllers) and controller not in observed.cgroup_controllers
+
+
+def _is_in_place(difference: Difference, observed: Observed | None) -> bool:
+    version = observed.docker_version if observed else None
+    if difference.field == "pids" and version and _release(version) < UPDATES_PIDS:
+        return False
     return difference.is_in_place
 
 
@@ -104,7 +115,7 @@ def _release(version: str) -> tuple[int, ...]:
 
 def container_change(host: str, spec: ContainerSpec, observed: Observed) -> ContainerChange | None:
     """The change that a container needs; None where it runs as wanted."""
-    decided, found = verdict(spec, current(observed, spec.name), observed.docker_version)
+    decided, found = verdict(spec, current(observed, spec.name), observed)
     left = leftover(observed, spec.name)
     if decided == "keep" and left:
         why = "left by a run that ended early"

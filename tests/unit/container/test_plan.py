@@ -105,7 +105,28 @@ def test_verdict(container: Container | None, decided: str, why: str) -> None:
 )
 def test_what_an_engine_can_update(version: str | None, field: str, decided: str) -> None:
     before: Any = {field: 64}
-    assert verdict(SPEC, running(replace(SPEC, **before)), version)[0] == decided
+    host = fitted(docker_version=version)
+    assert verdict(SPEC, running(replace(SPEC, **before)), host)[0] == decided
+
+
+@pytest.mark.parametrize(
+    "controllers, decided",
+    [
+        ({"cpu", "memory", "pids"}, "update"),
+        ({"cpu", "pids"}, "update"),
+        ({"cpu"}, "keep"),
+        (set(), "update"),
+    ],
+    ids=["both", "no-memory", "neither", "untold"],
+)
+def test_a_limit_that_the_kernel_has_not_is_no_difference(
+    controllers: set[str], decided: str
+) -> None:
+    """Docker leaves it away with a warning: to ask for it again would change nothing, for ever."""
+    host = fitted(cgroup_controllers=frozenset(controllers))
+    found = running(replace(SPEC, memory_mb=None, pids=None))
+    assert verdict(SPEC, found, host)[0] == decided
+    assert verdict(SPEC, running(replace(SPEC, user=None)), host)[0] == "replace"
 
 
 def test_a_container_without_a_record_of_its_making_is_replaced() -> None:

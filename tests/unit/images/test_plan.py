@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from roles.images.plan import builds, check, image_of, plan, transfers
+from roles.images.plan import builds, check, delivered_ids, image_of, plan, transfers
 from roles.observed import Image
 from roles.run.fleet import Fleet
 from tests.unit.build import CONTEXT, change, fleet, image, look_again, member, serving
@@ -170,3 +170,14 @@ def test_what_forbids_a_run(changes: dict[str, Any], problem: str) -> None:
 def test_a_part_that_does_not_run_needs_no_context() -> None:
     absent = {"image": {"context": f"{CONTEXT}/absent"}}
     assert check(fleet(member("app-1", sdk=absent), "registry-1")) == []
+
+
+def test_the_id_that_a_tag_has_after_delivery_is_the_sender_s() -> None:
+    found = having(
+        BARE,
+        app_1=[image(PROXY)],
+        app_2=[image(ENGINE), image(PROXY, "twice")],
+    )
+    assert delivered_ids(found) == {PROXY: image(PROXY).id, ENGINE: image(ENGINE).id}
+    assert sent(found)[0] == ("app-2", "app-1", (ENGINE,))
+    assert ("app-1", "app-2", (PROXY,)) in sent(found)

@@ -472,6 +472,50 @@ def test_of_containers_that_are_not_ours_only_name_image_and_state_are_known() -
     assert container.labels == {}
 
 
+OURS = {
+    "containers": json.dumps({"name": "engine", "image": "engine:1", "state": "running"}),
+    "inspect": json.dumps({"Name": "/engine", "Id": "0a1b", "Image": "sha256:2", "Config": {}}),
+}
+
+
+def test_what_the_image_of_a_container_of_ours_says() -> None:
+    configs = [
+        {"id": f"sha256:{number}", "config": {"Cmd": [f"run-{number}"]}} for number in (1, 2)
+    ]
+    lines = "\n".join(map(json.dumps, configs))
+    (container,) = parse(probed(**ENGINE, **OURS, image_configs=lines)).containers
+    assert container.image_config == {"Cmd": ["run-2"]}
+
+
+def test_an_image_that_is_gone_says_nothing() -> None:
+    for lines in ("", json.dumps({"id": "sha256:1", "config": {}})):
+        (container,) = parse(probed(**ENGINE, **OURS, image_configs=lines)).containers
+        assert container.image_config is None
+
+
+@pytest.mark.parametrize(
+    "lines, updated",
+    [
+        ("", {}),
+        ('0a1b {"pids": 9}', {"pids": 9}),
+        ('0c2d {"pids": 8}\n0a1b {"pids": 9}', {"pids": 9}),
+        ('0c2d {"pids": 8}', {}),
+        ("0a1b {", {}),
+        ("0a1b", {}),
+        ("0a1b 5", {}),
+    ],
+    ids=["none", "ours", "one-of-two", "another's", "spoilt", "empty", "no-fields"],
+)
+def test_what_was_updated_in_place(lines: str, updated: dict[str, int]) -> None:
+    (container,) = parse(probed(**ENGINE, **OURS, updated=lines)).containers
+    assert container.updated == updated
+
+
+def test_the_engine_s_networks() -> None:
+    assert parse(probed(**ENGINE, networks="bridge\nmy net")).networks == {"bridge", "my net"}
+    assert parse(probed(**ENGINE)).networks == frozenset()
+
+
 @pytest.mark.parametrize(
     "value",
     ["a\x85b", "a\u2028b", "a\x0bb\x0cc", "\x1c\x1d\x1e", "\n@@end\n", "a\rb", "\ufffd", "=|'\""],

@@ -12,6 +12,7 @@ from pathlib import Path as File
 
 import pytest
 
+from roles.container.commands import UPDATED
 from roles.observed import Observed, Path, Service, Source
 from roles.observed.parse import parse
 from roles.observed.probe import SCRIPT, Look
@@ -73,10 +74,14 @@ info*) echo overlay2 ;;
     echo '{"name":"ours","image":"a:1","state":"running"}'
     echo '{"name":"theirs","image":"b:1","state":"exited"}' ;;
 "ps -aq --filter label=dockyard.part") echo 0a1b ;;
-"inspect 0a1b --format"*) echo '{"Name":"/ours","Config":{"Labels":{"dockyard.part":"proxy"}}}' ;;
-*) echo "unexpected: $*" >&2; exit 9 ;;
+"inspect 0a1b --format"*)
+    printf %s '{"Name":"/ours","Args":["\\"Image\\":\\"sha256:FORGED\\""],"Image":"sha256:IMAGE",'
+    echo '"Config":{"Image":"a:1","Labels":{"dockyard.part":"proxy"}}}' ;;
+"image inspect sha256:IMAGE --format"*) echo '{"id":"sha256:IMAGE","config":{"Cmd":["x"]}}' ;;
+"network ls --format"*) printf 'bridge\nbackend\n' ;;
+*) echo "unexpected: $*" >&2; echo "$*" >>"${0%/*}/unexpected"; exit 9 ;;
 esac
-"""
+""".replace("IMAGE", "0" * 64).replace("FORGED", "f" * 64)
 
 
 def test_an_engine_that_answers(bin_folder: File) -> None:
@@ -91,6 +96,21 @@ def test_an_engine_that_answers(bin_folder: File) -> None:
         ("ours", True, {"dockyard.part": "proxy"}),
         ("theirs", False, {}),
     ]
+    assert [c.image_config for c in observed.containers] == [{"Cmd": ["x"]}, None]
+    assert observed.networks == {"bridge", "backend"}
+    assert not (bin_folder / "unexpected").exists()
+
+
+def test_what_was_updated_in_place_is_read_where_it_stands(
+    bin_folder: File, tmp_path: File
+) -> None:
+    inspect = '{"Name":"/ours","Id":"0a1b","Config":{"Labels":{"dockyard.part":"proxy"}}}'
+    docker(bin_folder, f'case "$*" in "inspect "*) echo \'{inspect}\'; exit ;; esac\n{ANSWERS}')
+    script = elsewhere(tmp_path, UPDATED)
+    assert probe(bin_folder, script=script).containers[0].updated == {}
+    put(tmp_path, f"{UPDATED}/ours", '0a1b {"pids": 9}\n')
+    put(tmp_path, f"{UPDATED}/other", '0c2d {"pids": 8}\n')
+    assert probe(bin_folder, script=script).containers[0].updated == {"pids": 9}
 
 
 def test_an_engine_without_images_and_containers(bin_folder: File) -> None:
@@ -116,7 +136,9 @@ def test_an_engine_that_hangs(bin_folder: File, trap: str) -> None:
     assert observed.docker_version is None
 
 
-@pytest.mark.parametrize("question", ["info", "image ls", "image inspect", "ps -a", "inspect"])
+@pytest.mark.parametrize(
+    "question", ["info", "image ls", "image inspect", "ps -a", "inspect", "network ls"]
+)
 def test_an_engine_that_answers_first_and_then_hangs(bin_folder: File, question: str) -> None:
     # Known of `docker ps`, when one container's shim is stuck: an empty list would be a lie.
     docker(bin_folder, f'case "$*" in "{question} "*) sleep 5 ;; esac\n{ANSWERS}')
