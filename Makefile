@@ -4,7 +4,7 @@ PYINFRA := .venv/bin/pyinfra
 PYTEST := $(PYTHON) -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test test-full bench haproxy check constraints clean
+.PHONY: help demo lab test test-full bench soak haproxy check constraints clean
 
 help:  ## Say what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -34,6 +34,9 @@ test-full: .venv/ready haproxy  ## Run every test, the long ones too
 
 bench: .venv/ready  ## Measure: eight hosts that get an engine at once
 	$(PYTHON) -m tests.bench.engine_install
+
+soak: .venv/ready  ## Replace engines and proxies 50 times under a million requests (about 45 minutes)
+	$(PYTHON) -m tests.bench.soak
 
 # The tests of the proxy's agent drive a real HAProxy.
 haproxy:

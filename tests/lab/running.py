@@ -90,6 +90,10 @@ class Running:
         text = bytes(self._printed).decode("utf-8", errors="replace")
         return re.sub(r"\r+\n?", "\n", _ESCAPES.sub("", text))
 
+    @property
+    def is_running(self) -> bool:
+        return self._process.poll() is None
+
     def wait_for(self, pattern: str, timeout_s: float = 120) -> None:
         """Return when it has printed what matches a regular expression."""
         deadline = time.monotonic() + timeout_s
