@@ -91,7 +91,8 @@ def restart(name: str, timeout_s: int) -> list[str]:
 
 
 def start(name: str) -> list[str]:
-    return ["docker", "start", name]
+    """Have a container run that is stopped, or paused."""
+    return ["sh", "-c", 'docker unpause "$1" 2>/dev/null || docker start "$1"', "start", name]
 
 
 def remove(name: str) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from roles.container.instance import current
 from roles.container.spec import PART_LABEL
 from roles.docker_engine.commands import Step, Told, stop_containers
 from roles.docker_engine.materials import Materials
@@ -72,5 +73,5 @@ def steps(
 
 def _stopped_parts(member: Member) -> list[str]:
     """Our containers that an earlier stop has left."""
-    found = [member.observed.container(part.container) for part in member.parts.values()]
+    found = [current(member.observed, part.container) for part in member.parts.values()]
     return [c.name for c in found if c and not c.running]

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from roles.container.instance import is_beside
 from roles.container.spec import PART_LABEL
 from roles.docker_engine.packages import installed_engine
 from roles.host_check.finding import printable
@@ -46,7 +47,8 @@ class EngineStatus:
         )
         running = sum(container.running for container in observed.containers)
         is_up = observed.docker_version is not None
-        down = [c for c in observed.containers if PART_LABEL in c.labels and not c.running]
+        ours = [c for c in observed.containers if PART_LABEL in c.labels and not is_beside(c.name)]
+        down = [c for c in ours if not c.running]
         return cls(
             host,
             f"{package} {observed.packages[package]}" if package else "none",

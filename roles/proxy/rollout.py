@@ -12,7 +12,7 @@ from roles.container.replacement import DOCKER_S
 from roles.container.rollout import Rollout, prove_steady
 from roles.observed import channel
 from roles.proxy.plan import ROLE, container, name_of, proxy, successor
-from roles.proxy.status import Listing, listed_engines, telling_proxies
+from roles.proxy.status import Listing, TellingProxy, listed_engines, telling_proxies, telling_proxy
 from roles.registry.node import node
 from roles.registry.session import session
 from roles.run.conductor import Away, wait_until
@@ -32,14 +32,13 @@ def aside(
     One whose successor has its listeners can go at once. Of proxies that do not tell their state
     nothing is known.
     """
-    others = {
-        n: port for n, port in telling_proxies(fleet).items() if n not in away | {member.name}
-    }
+    others = [p for p in telling_proxies(fleet) if p.name not in away | {member.name}]
 
     def missing() -> str | None:
-        if any(listed_engines(state, fleet[n], port) is not None for n, port in others.items()):
+        if any(listed_engines(state, other) is not None for other in others):
             return None
-        return f"none of {', '.join(others)} answers, so this proxy can't be taken away"
+        named = ", ".join(other.name for other in others)
+        return f"none of {named} answers, so this proxy can't be taken away"
 
     if others and not proxy(member).handover:
         wait_until(state.inventory.get_host(member.name), missing, READY_S)
@@ -53,8 +52,9 @@ def prove(state: State, fleet: Fleet, member: Member, instance: Instance) -> Non
     if part.status is None and part.registration is None:
         host.log("what the proxy knows is not provable: it declares no status and no registration")
         prove_steady(state, host, instance.name)
-    if part.status:
-        _prove_listing(state, fleet, member, instance, part.status.port)
+    asked = telling_proxy(member, instance)
+    if asked:
+        _prove_listing(state, fleet, member, instance, asked)
     if part.registration:
         place = node(part.registration, name_of(member, instance))
         with session(host, fleet.registry_connection) as registry:
@@ -67,7 +67,7 @@ def prove(state: State, fleet: Fleet, member: Member, instance: Instance) -> Non
 
 
 def _prove_listing(
-    state: State, fleet: Fleet, member: Member, instance: Instance, status_port: int
+    state: State, fleet: Fleet, member: Member, instance: Instance, asked: TellingProxy
 ) -> None:
     """Wait until this very container lists every engine as up.
 
@@ -79,7 +79,7 @@ def _prove_listing(
     engines = [running_name(other) for other in fleet.running(ENGINE)]
 
     def unlisted() -> str | None:
-        listing = listed_engines(state, member, status_port)
+        listing = listed_engines(state, asked)
         if listing is None:
             return "the proxy does not answer"
         if listing.since and listing.since[:26] < started_at:

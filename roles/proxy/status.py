@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gevent.pool import Pool
 from pyinfra import logger
 from pyinfra.api import State
 
-from roles.container.instance import serving
+from roles.container.instance import Instance, serving
 from roles.observed.tunnel import forwarded, reaches
 from roles.proxy.plan import ROLE, name_of, proxy
+from roles.registry.session import Registry
 from roles.run.address import split_endpoint
 from roles.run.fleet import Fleet, Member
 
@@ -39,18 +40,29 @@ class Listing:
     since: str = ""
 
 
-def listed_engines(state: State, member: Member, status_port: int) -> Listing | None:
-    """Return what a proxy lists; None where it does not answer.
+@dataclass(frozen=True)
+class TellingProxy:
+    """A proxy that tells its state, and from where it is asked."""
 
-    Only for proxies that declare a status endpoint.
-    """
-    status = proxy(member).status
-    assert status is not None, f"the proxy of {member.name} declares no status"
-    host = state.inventory.get_host(member.name)
-    with forwarded(host, str(member.own_address), status_port) as (address, port):
+    name: str
+    """Its host's, or `ADDRESS:PORT` where it runs on none that was read."""
+    via: str
+    """The host that it is asked through: its own where that was read."""
+    endpoint: str
+    """Where it serves, `ADDRESS:PORT`."""
+    address: str
+    """Where it tells its state, as `via` reaches it."""
+    status_port: int
+    status_path: str
+
+
+def listed_engines(state: State, proxy: TellingProxy) -> Listing | None:
+    """Return what a proxy lists; None where it does not answer."""
+    host = state.inventory.get_host(proxy.via)
+    with forwarded(host, proxy.address, proxy.status_port) as (address, port):
         connection = http.client.HTTPConnection(address, port, timeout=ASK_S)
         try:
-            connection.request("GET", status.path)
+            connection.request("GET", proxy.status_path)
             answer = json.loads(connection.getresponse().read())
             engines = {
                 engine["address"]: ListedEngine(
@@ -66,48 +78,76 @@ def listed_engines(state: State, member: Member, status_port: int) -> Listing | 
             connection.close()
 
 
-def telling_proxies(fleet: Fleet) -> dict[str, int]:
-    """The hosts whose proxy runs and tells its state, with the port on which it does so now."""
-    found = {}
-    for member in fleet.running(ROLE):
-        running = serving(member.observed, proxy(member).container)
-        status = proxy(member).status
-        if status and running:
-            port = running.environment.get("OSP_STATUS_PORT", "")
-            found[member.name] = int(port) if port.isdecimal() else status.port
+def telling_proxies(fleet: Fleet) -> list[TellingProxy]:
+    """The fleet's proxies that run and tell their state, on the ports where they do so now."""
+    serve = [(m, serving(m.observed, proxy(m).container)) for m in fleet.running(ROLE)]
+    found = (telling_proxy(member, instance) for member, instance in serve if instance)
+    return [proxy for proxy in found if proxy]
+
+
+def telling_proxy(member: Member, instance: Instance) -> TellingProxy | None:
+    """How a host's proxy is asked; None where it tells nothing."""
+    status = proxy(member).status
+    if status is None:
+        return None
+    told = instance.environment.get("OSP_STATUS_PORT", "")
+    return TellingProxy(
+        name=member.name,
+        via=member.name,
+        endpoint=name_of(member, instance),
+        address=str(member.own_address),
+        status_port=int(told) if told.isdecimal() else status.port,
+        status_path=status.path,
+    )
+
+
+def unlisted_proxies(fleet: Fleet, registry: Registry) -> list[TellingProxy]:
+    """The proxies that the registry knows and the fleet does not: of hosts that can't be reached by
+    SSH, or of another inventory. They may call our engines all the same.
+    """
+    patterns = {part.registration for m in fleet.running(ROLE) if (part := proxy(m)).status}
+    known = {found.endpoint for found in telling_proxies(fleet)}
+    via = next((member.name for member in fleet.running(ROLE)), "")
+    found = []
+    for folder in (p.removesuffix("/{address}:{port}") for p in patterns if p):
+        for name in (registry.names(folder) or frozenset()) - known:
+            port = registry.data(f"{folder}/{name}").get("status_port")
+            if isinstance(port, int):
+                address, _ = split_endpoint(name)
+                found.append(TellingProxy(name, via, name, address, port, "/status"))
     return found
 
 
-def ask_proxies(state: State, fleet: Fleet, judge: Callable[[Listing], str | None]) -> str | None:
-    """Have every proxy that tells its state judged; return what the first says that is not content.
+def ask_proxies(
+    state: State,
+    fleet: Fleet,
+    proxies: Sequence[TellingProxy],
+    judge: Callable[[Listing], str | None],
+) -> str | None:
+    """Have every proxy judged; return what the first says that is not content.
 
     One that does not answer is not content as long as a peer can connect to it: it may serve. One
     that none can connect to is left out, and named.
     """
-    ports = telling_proxies(fleet)
 
-    def ask(name: str) -> str | None:
-        listing = listed_engines(state, fleet[name], ports[name])
+    def ask(proxy: TellingProxy) -> str | None:
+        listing = listed_engines(state, proxy)
         if listing is not None:
             found = judge(listing)
-            return f"the proxy of {name} {found}" if found else None
-        peer = _peer_that_reaches(state, fleet, name)
+            return f"the proxy of {proxy.name} {found}" if found else None
+        peer = _peer_that_reaches(state, fleet, proxy)
         if peer is None:
-            logger.warning(f"{name}: no peer reaches its proxy any more: it is left out")
+            logger.warning(f"{proxy.name}: no peer reaches its proxy any more: it is left out")
             return None
-        return f"the proxy of {name} does not tell its state, but {peer} can connect to it"
+        return f"the proxy of {proxy.name} does not tell its state, but {peer} can connect to it"
 
-    return next((answer for answer in Pool(AT_ONCE).map(ask, ports) if answer), None)
+    return next((answer for answer in Pool(AT_ONCE).map(ask, proxies) if answer), None)
 
 
-def _peer_that_reaches(state: State, fleet: Fleet, name: str) -> str | None:
+def _peer_that_reaches(state: State, fleet: Fleet, proxy: TellingProxy) -> str | None:
     """Another host that can connect to a proxy's own port; where there is no other, its own."""
-    member = fleet[name]
-    running = serving(member.observed, proxy(member).container)
-    if running is None:
-        return None
-    place = split_endpoint(name_of(member, running))
-    peers = [other.name for other in fleet if other.name != name] or [name]
+    place = split_endpoint(proxy.endpoint)
+    peers = [other.name for other in fleet if other.name != proxy.name] or [proxy.via]
 
     def reached(peer: str) -> bool:
         return reaches(state.inventory.get_host(peer), *place, ASK_S)

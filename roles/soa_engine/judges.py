@@ -34,9 +34,11 @@ def has_let_go(name: str) -> Judge:
 
 
 def has_other_than(names: frozenset[str]) -> Judge:
-    """The proxy has an engine to turn to when these are away."""
+    """The proxy has an engine to turn to when these are away, or calls none of them anyway."""
 
     def judge(listing: Listing) -> str | None:
+        if listing.engines and not names & listing.engines.keys():
+            return None
         others = [entry for name, entry in listing.engines.items() if name not in names]
         if any(entry.registered and entry.state == "up" for entry in others):
             return None

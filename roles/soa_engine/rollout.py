@@ -13,7 +13,7 @@ from roles.container.instance import Instance
 from roles.container.replacement import DOCKER_S
 from roles.container.rollout import Rollout, prove_steady
 from roles.observed import channel
-from roles.proxy.status import ask_proxies, telling_proxies
+from roles.proxy.status import TellingProxy, ask_proxies, telling_proxies, unlisted_proxies
 from roles.registry.node import Node, node
 from roles.registry.session import Registry, session
 from roles.run.conductor import Away, wait_until
@@ -39,21 +39,20 @@ def aside(
     """
     host = state.inventory.get_host(member.name)
     name, part = name_of(member, instance), engine(member)
-    timeout_s = part.drain.timeout_s if part.drain else READY_S
     if not _has_others(fleet, member, instance):
         host.log(f"{name} is the only engine: callers will notice that it is replaced")
         yield
         return
     gone = frozenset(n for other in away if (n := _running_name(fleet, other)))
-    wait_until(
-        host, lambda: ask_proxies(state, fleet, judges.has_other_than(gone | {name})), timeout_s
-    )
-    host.log(f"draining {name}")
     with session(host, fleet.registry_connection) as registry:
+        proxies = [*telling_proxies(fleet), *unlisted_proxies(fleet, registry)]
+        other = judges.has_other_than(gone | {name})
+        wait_until(host, lambda: ask_proxies(state, fleet, proxies, other), _drain_s(member))
+        host.log(f"draining {name}")
         place = node(part.registration, name) if part.registration else None
         try:
             _ask_to_leave(state, host, member, instance, registry, name)
-            _await_gone(state, fleet, member, registry, place, name, timeout_s)
+            _await_gone(state, fleet, member, registry, proxies, place, name)
             yield
             _forget(host, registry, place)
         except BaseException:
@@ -61,6 +60,11 @@ def aside(
             raise
         finally:
             registry.unmark(name)
+
+
+def _drain_s(member: Member) -> int:
+    drain = engine(member).drain
+    return drain.timeout_s if drain else READY_S
 
 
 def _has_others(fleet: Fleet, member: Member, instance: Instance) -> bool:
@@ -116,13 +120,12 @@ def _await_gone(
     fleet: Fleet,
     member: Member,
     registry: Registry,
+    proxies: list[TellingProxy],
     place: Node | None,
     name: str,
-    timeout_s: int,
 ) -> None:
     host = state.inventory.get_host(member.name)
-    leaves = engine(member).drain is not None
-    tells = bool(telling_proxies(fleet))
+    leaves, tells = engine(member).drain is not None, bool(proxies)
     if not tells and not leaves and place:
         registry.remove(place.folder, place.name)  # nobody but its readers can be told
 
@@ -131,9 +134,9 @@ def _await_gone(
             return f"the mark that drains {name} is not ours"
         if place and (leaves or not tells) and registry.has(place.folder, place.name) is not False:
             return f"{name} is still registered"
-        return ask_proxies(state, fleet, judges.has_let_go(name))
+        return ask_proxies(state, fleet, proxies, judges.has_let_go(name))
 
-    wait_until(host, missing, timeout_s)
+    wait_until(host, missing, _drain_s(member))
     if not tells:
         wait_s = engine(member).drain_wait_s
         host.log(
@@ -168,15 +171,20 @@ def ready(state: State, fleet: Fleet, member: Member) -> None:
 def _prove(state: State, fleet: Fleet, member: Member, instance: Instance, timeout_s: int) -> None:
     host = state.inventory.get_host(member.name)
     name, pattern = name_of(member, instance), engine(member).registration
+    proxies = telling_proxies(fleet)
+
+    def listed() -> str | None:
+        return ask_proxies(state, fleet, proxies, judges.lists_up(name))
+
     if pattern is None:
         host.log(f"whether {name} is registered is not provable: it declares no registration")
-        if not telling_proxies(fleet):
+        if not proxies:
             prove_steady(state, host, instance.name)
-        wait_until(host, lambda: ask_proxies(state, fleet, judges.lists_up(name)), timeout_s)
+        wait_until(host, listed, timeout_s)
     else:
         with session(host, fleet.registry_connection) as registry:
             _prove_registered(state, fleet, member, registry, node(pattern, name), timeout_s)
-            wait_until(host, lambda: ask_proxies(state, fleet, judges.lists_up(name)), timeout_s)
+            wait_until(host, listed, timeout_s)
     prove_reached(state, fleet, member, name)
 
 

@@ -193,8 +193,10 @@ start_containers() {
 
 # start_ours LABEL: every container of ours that an earlier stop has left.
 start_ours() {
-    docker ps -a --filter "label=$1" --filter status=exited --format '{{.Names}}' >"$stopped" ||
+    docker ps -a --filter "label=$1" --filter status=exited --format '{{.Names}}' >"$stopped.all" ||
         fail "the engine does not tell its containers"
+    # What a rollout keeps stopped stays so.
+    grep -Ev -- '-(before|next|failed)$' "$stopped.all" >"$stopped"
     start_containers || exit 1
 }
 

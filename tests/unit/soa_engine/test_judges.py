@@ -22,8 +22,9 @@ BUSY = ListedEngine("draining", registered=False, in_flight=2)
         ({"a": UP, "b": STALE}, False),
         ({"a": DOWN, "b": UP, "c": DOWN}, True),
         ({}, False),
+        ({"x": DOWN}, True),
     ],
-    ids=["another", "alone", "the other down", "the other left", "one of two", "none"],
+    ids=["another", "alone", "the other down", "the other left", "one of two", "none", "strange"],
 )
 def test_an_engine_goes_only_where_another_is_up(
     listing: dict[str, ListedEngine], safe: bool
