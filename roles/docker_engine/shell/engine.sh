@@ -196,7 +196,7 @@ start_ours() {
     docker ps -a --filter "label=$1" --filter status=exited --format '{{.Names}}' >"$stopped.all" ||
         fail "the engine does not tell its containers"
     # What a rollout keeps stopped stays so.
-    grep -Ev -- '-(before|next|failed)$' "$stopped.all" >"$stopped"
+    grep -Ev -- '-(before|next|failed)$' "$stopped.all" >"$stopped" || :
     start_containers || exit 1
 }
 
