@@ -1,4 +1,7 @@
-"""The service container. Point `image` at your own context to run your own service."""
+"""The service container. Point `image` at your own context to run your own service.
+
+What more can be said of any container: docs/containers.md.
+"""
 
 soa_engine = {
     "container": "sayhello-service-engine",
