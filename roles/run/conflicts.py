@@ -8,11 +8,20 @@ from collections.abc import Iterator
 from roles.run.address import public_addresses
 from roles.run.fleet import Fleet, Member
 from roles.run.problems import Problem
+from roles.run.wanted import ROLE_OF_GROUP
 
 
 def check(fleet: Fleet) -> list[Problem]:
     problems = [problem for member in fleet for problem in _shared(member)]
-    return [*problems, *_twins(fleet), *_taken(fleet)]
+    return [*problems, *_paces(fleet), *_twins(fleet), *_taken(fleet)]
+
+
+def _paces(fleet: Fleet) -> Iterator[Problem]:
+    """A rollout goes over all hosts of a part: one of them alone can't say how."""
+    for role in ROLE_OF_GROUP.values():
+        if len({member.wanted.rollout for member in fleet.running(role)}) > 1:
+            text = f"is not the same for every host that runs {role}"
+            yield Problem(None, "rollout", f"{text}; say it in group_data/, not for a host")
 
 
 def _shared(member: Member) -> Iterator[Problem]:

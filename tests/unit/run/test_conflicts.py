@@ -20,6 +20,17 @@ def test_parts_that_share_nothing() -> None:
     assert told(fleet(everything, "app-2", "registry-1", "sdk-1")) == []
 
 
+def test_one_host_alone_can_not_say_how_a_rollout_goes() -> None:
+    found = fleet(member("app-1", rollout={"batch": 2}), "app-2", "registry-1")
+    assert told(found) == [
+        f"inventory: rollout: is not the same for every host that runs {role}; "
+        "say it in group_data/, not for a host"
+        for role in ("soa_engine", "proxy")
+    ]
+    both = [member(name, rollout={"batch": 2}) for name in ("app-1", "app-2")]
+    assert told(fleet(*both, "registry-1")) == []
+
+
 def test_a_port_that_two_parts_want() -> None:
     found = fleet(member("app-1", proxy={"port": 1080}), "app-2")
     assert told(found) == [
