@@ -34,7 +34,7 @@ def _proves_nothing(state: State, fleet: Fleet, member: Member, instance: Instan
 
 
 @contextmanager
-def _at_once(
+def at_once(
     state: State, fleet: Fleet, member: Member, instance: Instance, away: Away
 ) -> Iterator[None]:
     yield
@@ -59,13 +59,15 @@ class Rollout:
     role: str
     specify: Specify
     prove: Prove = _proves_nothing
-    aside: Aside = _at_once
+    aside: Aside = at_once
     """A container out of service: entered when nobody calls it any more, left when it is stopped,
     or is to be called again."""
     ready: Ready = _is_ready
     """What must hold on the hosts that stay as they are, before another host is interrupted."""
     successor: Successor = _none
     """The container that may start beside the one that runs; None: that one is stopped first."""
+    relieved: Aside | None = None
+    """The same as `aside` for a container whose successor serves beside it; None: no other."""
     order: Order = _as_listed
     one_at_a_time: bool = False
     """Whatever batch is wanted."""
@@ -140,7 +142,8 @@ class Rollout:
         def start_first(away: Away) -> None:
             assert beside is not None and old is not None
             self.prove(state, fleet, member, doing.start_beside(beside))
-            with self.aside(state, fleet, member, Instance(spec.name, old.environment), away):
+            relieved = self.relieved or self.aside
+            with relieved(state, fleet, member, Instance(spec.name, old.environment), away):
                 doing.stop_old()
 
         def apply(away: Away) -> None:

@@ -9,7 +9,7 @@ from pyinfra.api import Host, State
 
 from roles.container.instance import Instance
 from roles.container.replacement import DOCKER_S
-from roles.container.rollout import Rollout, prove_steady
+from roles.container.rollout import Rollout, at_once, prove_steady
 from roles.observed import channel
 from roles.proxy.plan import ROLE, container, name_of, proxy, successor
 from roles.proxy.status import Listing, TellingProxy, listed_engines, telling_proxies, telling_proxy
@@ -29,8 +29,7 @@ def aside(
 ) -> Iterator[None]:
     """See that another proxy answers, before this one is taken away; it drains itself at SIGTERM.
 
-    One whose successor has its listeners can go at once. Of proxies that do not tell their state
-    nothing is known.
+    Of proxies that do not tell their state nothing is known.
     """
     others = [p for p in telling_proxies(fleet) if p.name not in away | {member.name}]
 
@@ -40,7 +39,7 @@ def aside(
         named = ", ".join(other.name for other in others)
         return f"none of {named} answers, so this proxy can't be taken away"
 
-    if others and not proxy(member).handover:
+    if others:
         wait_until(state.inventory.get_host(member.name), missing, READY_S)
     yield
 
@@ -100,4 +99,5 @@ def _started_at(state: State, host: Host, instance: Instance) -> str:
     return channel.run(state, host, look, timeout_s=DOCKER_S).text[:26]
 
 
-ROLLOUT = Rollout(ROLE, container, prove=prove, aside=aside, successor=successor)
+ROLLOUT = Rollout(ROLE, container, prove=prove, aside=aside, successor=successor, relieved=at_once)
+"""One whose successor has its listeners can go at once."""
