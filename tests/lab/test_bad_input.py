@@ -154,7 +154,7 @@ def test_a_host_that_does_not_answer_is_named(unchanged: Unchanged) -> None:
         inventory = unchanged.checkout.inventory(
             unchanged.lab.hosts, base_image=unchanged.lab.base_image()
         )
-        without = unchanged.checkout.run(inventory, "--dry", "--data", "max_unreachable=1")
+        without = unchanged.checkout.run(inventory, "--dry", "--data", "rollout.max_unreachable=1")
     finally:
         host.boot()
     [problem] = run.problems
