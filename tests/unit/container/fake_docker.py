@@ -59,6 +59,10 @@ class Docker:
             state = f"{str(found.running).lower()} 0"
             (self._folder / "containers" / found.name).write_text(f"{state}\nold\n")
 
+    def becomes(self, name: str, state: str) -> None:
+        """Have a container be so, of itself."""
+        (self._folder / "containers" / name).write_text(f"{state}\nold\n")
+
     def drop(self, *names: str) -> None:
         for name in names:
             (self._folder / "containers" / name).unlink()

@@ -373,7 +373,7 @@ def test_health_is_asked_until_it_comes(machine: Machine) -> None:
 
 def test_health_of_the_new_one_is_asked_before_it_serves_beside(machine: Machine) -> None:
     machine.docker.has_health(healthcheck("CMD", "false"))
-    with pytest.raises(NotProven, match="^container engine-next is not healthy"):
+    with pytest.raises(NotProven, match=r"^container engine-next is not healthy"):
         machine.replacement(OLD).start_beside(SPEC)
 
 
