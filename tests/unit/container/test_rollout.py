@@ -199,6 +199,20 @@ def test_a_successor_is_proven_before_the_old_one_is_set_aside(
     [
         ((), ["run engine", "prove engine:1080"]),
         (
+            (running(replace(SPEC, pids=8)),),
+            ["update --pids-limit -1 engine", "prove engine:1080"],
+        ),
+        (
+            (running(SPEC), other("engine-next")),
+            [
+                "aside engine-next:1080",
+                "stop --time 30 engine-next",
+                "rm --volumes engine-next",
+                "end aside engine-next:1080",
+                "prove engine:1080",
+            ],
+        ),
+        (
             (other(is_running=False),),
             [
                 "stop --time 30 engine",
@@ -210,9 +224,9 @@ def test_a_successor_is_proven_before_the_old_one_is_set_aside(
             ],
         ),
     ],
-    ids=["create", "replace-stopped"],
+    ids=["create", "update", "tidy", "replace-stopped"],
 )
-def test_a_successor_starts_beside_one_that_runs_alone(
+def test_a_successor_starts_only_beside_one_that_is_to_be_replaced(
     story: Story, found: tuple[Container, ...], steps: list[str]
 ) -> None:
     assert conducted(story, having(WITH_SECOND, *found), successor=successor) is True

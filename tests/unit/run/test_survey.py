@@ -402,7 +402,9 @@ def test_as_many_as_allowed_are_left_out(stack: ExitStack) -> None:
 
 
 def test_more_than_allowed_are_all_named(stack: ExitStack) -> None:
-    unreachable(hosts(stack, *NAMES, everywhere={"rollout": {"max_unreachable": 1}}), "app-1", "app-2")
+    unreachable(
+        hosts(stack, *NAMES, everywhere={"rollout": {"max_unreachable": 1}}), "app-1", "app-2"
+    )
     assert [problem.split(": ")[0] for problem in refusal()] == ["app-1", "app-2"]
 
 
