@@ -95,3 +95,21 @@ def test_the_ports_of_the_classic_contract() -> None:
     assert found.soa_engine
     assert found.proxy
     assert (found.soa_engine.port, found.proxy.port) == (1080, 2080)
+
+
+def test_our_own_parts_leave_nothing_unprovable() -> None:
+    found = wanted("engine", "proxy")
+    assert found.soa_engine
+    assert found.proxy
+    assert found.soa_engine.registration
+    assert found.soa_engine.drain
+    assert found.soa_engine.call
+    assert found.proxy.registration
+    assert found.proxy.status
+    assert found.proxy.handover
+
+
+def test_an_image_has_less_time_to_end_than_docker_gives_it() -> None:
+    engine = wanted("engine").soa_engine
+    assert engine
+    assert int(engine.environment["STOP_GRACE_S"]) < engine.stop_timeout_s

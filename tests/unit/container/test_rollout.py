@@ -1,183 +1,416 @@
-"""How changes are carried out, on this machine with a `docker` that only writes down."""
+"""How a part's containers are rolled out, on this machine with a `docker` that writes down."""
 
 from __future__ import annotations
 
 import logging
-import os
-from pathlib import Path as File
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 from pyinfra.api import Host, State
 
-from roles.container.plan import container_change
-from roles.container.rollout import Rollout, converge
-from roles.container.spec import ContainerSpec
+from roles.container.instance import Instance
+from roles.container.rollout import Rollout, prove_steady
 from roles.observed import Container
-from roles.run.conductor import NotProven
+from roles.run.conductor import Away, NotProven
 from roles.run.fleet import Fleet, Member
-from roles.soa_engine.plan import container
-from tests.unit.build import (
-    fitted,
-    fleet,
-    local_state,
-    look_again,
-    member,
-    running,
-    serving,
-    state_of,
-)
+from roles.soa_engine.plan import container, successor
+from tests.unit.build import fleet, look_again, member, running, serving, state_of
+from tests.unit.container.fake_docker import Docker
 
-FLEET = fleet(member("app-1", soa_engine={"environment": {"PASSWORD": "se cret"}}), "registry-1")
+SECOND = {"second_port": 1081}
+FLEET = fleet("app-1", "registry-1")
+WITH_SECOND = fleet(member("app-1", soa_engine=SECOND), "registry-1")
 SPEC = container(FLEET, FLEET["app-1"])
 
 
-class Docker:
-    """What the `docker` in PATH was called with, and what it says."""
-
-    def __init__(self, folder: File) -> None:
-        self._log, self._program = folder / "log", folder / "docker"
-        self.stdin = folder / "stdin"
-        self.says("")
-
-    def says(self, script: str) -> None:
-        log = f"echo $1 >>{self._log}\n[ $1 != run ] || cat >{self.stdin}"
-        self._program.write_text(f"#!/bin/sh\n{log}\n{script}\n")
-        self._program.chmod(0o755)
-
-    @property
-    def calls(self) -> list[str]:
-        return self._log.read_text().split() if self._log.exists() else []
-
-
-@pytest.fixture
-def docker(tmp_path: File, monkeypatch: pytest.MonkeyPatch) -> Docker:
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    return Docker(tmp_path)
-
-
-@pytest.fixture
-def state() -> State:
-    return local_state("app-1", "registry-1")
-
-
-@pytest.fixture
-def host(state: State) -> Host:
-    found: Host = state.inventory.get_host("app-1")
-    return found
-
-
-def other(spec: ContainerSpec) -> Container:
+def other(name: str = "engine", is_running: bool = True) -> Container:
     """A container that was made otherwise."""
-    made = running(spec)
-    config = dict((made.inspect or {})["Config"], Labels={"dockyard.part": spec.part})
-    return Container(made.name, "engine:0", True, {"Config": config})
+    return running(replace(SPEC, name=name, image="engine:0"), is_running)
 
 
-@pytest.mark.parametrize(
-    "found, calls",
-    [
-        (None, ["run"]),
-        (running(SPEC, is_running=False), ["start"]),
-        (other(SPEC), ["stop", "rm", "run"]),
-    ],
-    ids=["create", "start", "replace"],
-)
-def test_a_container_converges(
-    state: State, host: Host, docker: Docker, found: Container | None, calls: list[str]
-) -> None:
-    change = container_change("app-1", SPEC, fitted(containers=(found,) if found else ()))
-    assert change
-    converge(state, host, SPEC, change)
-    assert docker.calls == calls
+def having(found: Fleet, *containers: Container) -> Fleet:
+    return look_again(found, "app-1", containers=containers)
 
 
-def test_a_container_is_told_its_variables_by_stdin(
-    state: State, host: Host, docker: Docker
-) -> None:
-    change = container_change("app-1", SPEC, fitted())
-    assert change
-    converge(state, host, SPEC, change)
-    assert "PASSWORD=se cret\n" in docker.stdin.read_text()
-    assert "EXPORT_IP=198.18.0.11\n" in docker.stdin.read_text()
+@pytest.fixture(autouse=True)
+def _logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="pyinfra")
 
 
+@dataclass
 class Story:
-    """What the steps of a rollout told, in order."""
+    """What the steps of a rollout told, in order, between the calls of `docker`."""
 
-    def __init__(self) -> None:
+    docker: Docker
+    fails: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
         self.steps: list[str] = []
+        self.aways: list[Away] = []
+        self._seen = 0
 
-    def step(self, name: str) -> object:
-        def take(state: State, fleet: Fleet, member: Member) -> None:
-            self.steps.append(f"{name} {member.name}")
+    def tell(self, step: str) -> None:
+        self.hear_docker()
+        self.steps.append(step)
+        if step in self.fails:
+            raise NotProven(f"no sign of: {step}")
 
-        return take
+    def hear_docker(self) -> None:
+        told = self.docker.told
+        self.steps += told[self._seen :]
+        self._seen = len(told)
 
-    def rollout(self, **instead: object) -> Rollout:
-        steps = {name: self.step(name) for name in ("drain", "prove", "undrain")}
-        return Rollout("soa_engine", container, **{**steps, **instead})  # type: ignore[arg-type]
+    def rollout(self, **instead: Any) -> Rollout:
+        @contextmanager
+        def aside(
+            state: State, fleet: Fleet, member: Member, instance: Instance, away: Away
+        ) -> Iterator[None]:
+            self.aways.append(away)
+            self.tell(f"aside {_named(instance)}")
+            try:
+                yield
+            finally:
+                self.tell(f"end aside {_named(instance)}")
+
+        def prove(state: State, fleet: Fleet, member: Member, instance: Instance) -> None:
+            self.tell(f"prove {_named(instance)}")
+
+        def ready(state: State, fleet: Fleet, member: Member) -> None:
+            self.tell(f"ready {member.name}")
+
+        steps = {"prove": prove, "aside": aside, "ready": ready}
+        return Rollout("soa_engine", container, **{**steps, **instead})
 
 
-def conducted(rollout: Rollout, found: Fleet) -> bool | None:
+def _named(instance: Instance) -> str:
+    return f"{instance.name}:{instance.environment['EXPORT_PORT']}"
+
+
+@pytest.fixture
+def story(docker: Docker) -> Story:
+    return Story(docker)
+
+
+def conducted(story: Story, found: Fleet, **instead: Any) -> bool | None:
     """Run what the operation would yield; None where it yields nothing."""
+    story.docker.holds(*(c for m in found for c in m.observed.containers if m.name == "app-1"))
     state = state_of(found)
-    commands = list(rollout.commands(state))
+    commands = list(story.rollout(**instead).commands(state))
     if not commands:
         return None
     (command,) = commands
     host = state.inventory.get_host(found.members[0].name)
     done: bool = command.function(state, host)  # type: ignore[attr-defined]
+    story.hear_docker()
     return done
 
 
-def test_a_rollout_yields_nothing_where_nothing_is_to_do(docker: Docker) -> None:
-    assert conducted(Story().rollout(), serving(FLEET)) is None
-    assert docker.calls == []
+def test_nothing_is_yielded_where_nothing_is_to_do(story: Story) -> None:
+    assert conducted(story, serving(FLEET)) is None
+    assert story.steps == []
 
 
-def test_what_replaces_is_drained_and_proven(docker: Docker) -> None:
-    story = Story()
-    found = look_again(FLEET, "app-1", containers=(other(SPEC),))
-    assert conducted(story.rollout(), found) is True
-    assert story.steps == ["drain app-1", "prove app-1"]
-    assert docker.calls == ["stop", "rm", "run"]
-
-
-def test_what_does_not_serve_yet_is_not_drained(docker: Docker) -> None:
-    story = Story()
-    assert conducted(story.rollout(), FLEET) is True
-    assert story.steps == ["prove app-1"]
-    assert docker.calls == ["run"]
-
-
-def test_what_is_not_proven_shows_its_last_words(
-    docker: Docker, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    "found, steps",
+    [
+        ((), ["run engine", "prove engine:1080"]),
+        ((running(SPEC, is_running=False),), ["start engine", "prove engine:1080"]),
+        (
+            (running(replace(SPEC, pids=8)),),
+            ["update --pids-limit -1 engine", "prove engine:1080"],
+        ),
+        (
+            (other(),),
+            [
+                "aside engine:1080",
+                "stop --time 30 engine",
+                "rename engine engine-before",
+                "update --restart no engine-before",
+                "run engine",
+                "end aside engine:1080",
+                "prove engine:1080",
+                "rm --volumes engine-before",
+            ],
+        ),
+        (
+            (other(is_running=False),),
+            [
+                "stop --time 30 engine",
+                "rename engine engine-before",
+                "update --restart no engine-before",
+                "run engine",
+                "prove engine:1080",
+                "rm --volumes engine-before",
+            ],
+        ),
+        (
+            (running(SPEC), other("engine-before", is_running=False)),
+            ["stop --time 30 engine-before", "rm --volumes engine-before", "prove engine:1080"],
+        ),
+        (
+            (running(SPEC), other("engine-next")),
+            [
+                "aside engine-next:1080",
+                "stop --time 30 engine-next",
+                "rm --volumes engine-next",
+                "end aside engine-next:1080",
+                "prove engine:1080",
+            ],
+        ),
+    ],
+    ids=["create", "start", "update", "replace", "replace-stopped", "tidy-stopped", "tidy-running"],
+)
+def test_only_who_serves_is_set_aside_and_all_are_proven(
+    story: Story, found: tuple[Container, ...], steps: list[str]
 ) -> None:
-    def prove(state: State, fleet: Fleet, member: Member) -> None:
-        raise NotProven("it is not registered")
+    assert conducted(story, having(FLEET, *found)) is True
+    assert story.steps == steps
 
-    caplog.set_level(logging.INFO, logger="pyinfra")
-    docker.says("[ $1 != logs ] || echo 'no such class'")
-    assert conducted(Story().rollout(prove=prove), FLEET) is False
+
+@pytest.mark.parametrize(
+    "port, next_port", [(1080, 1081), (1081, 1080)], ids=["to the second", "to the first"]
+)
+def test_a_successor_is_proven_before_the_old_one_is_set_aside(
+    story: Story, port: int, next_port: int
+) -> None:
+    made = replace(SPEC, image="engine:0", environment={"EXPORT_PORT": str(port)})
+    found = having(WITH_SECOND, running(made))
+    assert conducted(story, found, successor=successor) is True
+    assert story.steps == [
+        "run engine-next",
+        f"prove engine-next:{next_port}",
+        f"aside engine:{port}",
+        "stop --time 30 engine",
+        f"end aside engine:{port}",
+        f"prove engine-next:{next_port}",
+        "rename engine engine-before",
+        "rename engine-next engine",
+        "rm --volumes engine-before",
+    ]
+    assert f"EXPORT_PORT={next_port}\n" in story.docker.stdin
+    assert story.docker.containers == {"engine": "new runs"}
+
+
+@pytest.mark.parametrize(
+    "found, steps",
+    [
+        ((), ["run engine", "prove engine:1080"]),
+        (
+            (running(replace(SPEC, pids=8)),),
+            ["update --pids-limit -1 engine", "prove engine:1080"],
+        ),
+        (
+            (running(SPEC), other("engine-next")),
+            [
+                "aside engine-next:1080",
+                "stop --time 30 engine-next",
+                "rm --volumes engine-next",
+                "end aside engine-next:1080",
+                "prove engine:1080",
+            ],
+        ),
+        (
+            (other(is_running=False),),
+            [
+                "stop --time 30 engine",
+                "rename engine engine-before",
+                "update --restart no engine-before",
+                "run engine",
+                "prove engine:1080",
+                "rm --volumes engine-before",
+            ],
+        ),
+    ],
+    ids=["create", "update", "tidy", "replace-stopped"],
+)
+def test_a_successor_starts_only_beside_one_that_is_to_be_replaced(
+    story: Story, found: tuple[Container, ...], steps: list[str]
+) -> None:
+    assert conducted(story, having(WITH_SECOND, *found), successor=successor) is True
+    assert story.steps == steps
+
+
+def test_a_successor_runs_the_image_that_is_delivered(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its record must name it: the next run would replace it again."""
+    made: list[str | None] = []
+    monkeypatch.setattr(
+        "roles.container.replacement.Replacement._run",
+        lambda self, spec: made.append(spec.image_id),
+    )
+    monkeypatch.setattr(
+        "roles.container.replacement.Replacement.await_health", lambda self, instance: None
+    )
+    monkeypatch.setattr(
+        "roles.container.plan.delivered_ids", lambda fleet: {SPEC.image: "sha256:new"}
+    )
+    conducted(story, having(WITH_SECOND, other()), successor=successor)
+    assert made == ["sha256:new"]
+
+
+def test_what_is_not_proven_is_put_back_and_that_is_proven(
+    story: Story, caplog: pytest.LogCaptureFixture
+) -> None:
+    proofs = iter([NotProven("it is not registered"), None])
+
+    def prove(state: State, fleet: Fleet, member: Member, instance: Instance) -> None:
+        story.tell(f"prove {_named(instance)}")
+        if error := next(proofs):
+            raise error
+
+    story.docker.logs("echo 'no such class'")
+    assert conducted(story, having(FLEET, other()), prove=prove) is False
+    assert story.steps[6:] == [
+        "prove engine:1080",
+        "aside engine:1080",
+        "logs --tail 15 engine",
+        "update --restart no engine",
+        "stop --time 30 engine",
+        "rename engine engine-failed",
+        "rename engine-before engine",
+        "update --restart no engine",
+        "start engine",
+        "end aside engine:1080",
+        "prove engine:1080",
+    ]
+    assert story.docker.containers == {"engine": "old runs", "engine-failed": "new stopped"}
     assert "engine: no such class" in caplog.text
-    assert "app-1: create container engine: it is not registered" in caplog.text
+    told = "it is not registered; engine as it was before runs again, and serves"
+    assert f"app-1: replace container engine: {told}" in caplog.text
 
 
-def test_logs_that_do_not_come_hide_no_failure(
-    docker: Docker, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def prove(state: State, fleet: Fleet, member: Member) -> None:
-        raise NotProven("it is not registered")
-
-    monkeypatch.setattr("roles.container.rollout.DOCKER_S", 0.7)
-    docker.says("[ $1 != logs ] || sleep 5")
-    assert conducted(Story().rollout(prove=prove), FLEET) is False
-    assert "app-1: create container engine: it is not registered" in caplog.text
+def test_a_successor_that_is_not_proven_leaves_the_old_one_serving(story: Story) -> None:
+    story.fails = ("prove engine-next:1081",)
+    assert conducted(story, having(WITH_SECOND, other()), successor=successor) is False
+    assert "stop --time 30 engine" not in story.steps
+    assert not [step for step in story.steps if step.startswith("aside")]
+    assert story.steps[-2:] == ["start engine", "prove engine:1080"]
+    assert story.docker.containers == {"engine": "old runs", "engine-failed": "new stopped"}
 
 
-def test_docker_refusing_ends_the_rollout(docker: Docker, caplog: pytest.LogCaptureFixture) -> None:
-    docker.says("echo 'port is already allocated' >&2; exit 125")
-    assert conducted(Story().rollout(), FLEET) is False
-    assert "exited with 125" in caplog.text
+def test_docker_refusing_ends_the_rollout(story: Story, caplog: pytest.LogCaptureFixture) -> None:
+    story.docker.refuses("run engine")
+    assert conducted(story, FLEET) is False
+    assert story.steps == ["run engine"]
+    assert "app-1: create container engine: " in caplog.text
     assert "port is already allocated" in caplog.text
-    assert "se cret" not in caplog.text
+
+
+TWO = fleet("app-1", "app-2", "registry-1")
+
+
+@pytest.mark.parametrize(
+    "found, steps",
+    [
+        ((other(),), ["ready app-2", "aside engine:1080"]),
+        ((), ["run engine", "prove engine:1080"]),
+        ((running(replace(SPEC, pids=8)),), ["update --pids-limit -1 engine"]),
+    ],
+    ids=["replace", "create", "update"],
+)
+def test_those_that_stay_must_be_ready_before_one_is_interrupted(
+    story: Story, found: tuple[Container, ...], steps: list[str]
+) -> None:
+    assert conducted(story, having(serving(TWO), *found)) is True
+    assert story.steps[: len(steps)] == steps
+    assert ("ready app-2" in story.steps) is (steps[0] == "ready app-2")
+
+
+def test_none_is_interrupted_while_another_is_not_ready(
+    story: Story, caplog: pytest.LogCaptureFixture
+) -> None:
+    story.fails = ("ready app-2",)
+    assert conducted(story, having(serving(TWO), other())) is False
+    assert story.steps == ["ready app-2"]
+    assert (
+        "app-2: soa_engine is as wanted but not ready, so no other host is interrupted: "
+        "no sign of: ready app-2"
+    ) in caplog.text
+
+
+def old_fleet(**pace: Any) -> Fleet:
+    """Three hosts whose engine is to be replaced."""
+    names = ("app-1", "app-2", "app-3")
+    found = fleet(*(member(name, rollout=pace) for name in names), "registry-1")
+    for name in names:
+        found = look_again(found, name, containers=(other(),))
+    return found
+
+
+@pytest.mark.parametrize(
+    "pace, instead, aways",
+    [
+        ({}, {}, ["app-1", "app-2", "app-3"]),
+        ({"batch": 3, "canary": False}, {}, ["app-1+app-2+app-3"] * 3),
+        ({"batch": "67%", "canary": False}, {}, ["app-1+app-2"] * 2 + ["app-3"]),
+        (
+            {"batch": 3, "canary": False},
+            {"one_at_a_time": True},
+            ["app-1", "app-2", "app-3"],
+        ),
+        (
+            {},
+            {"order": lambda state, fleet, members: members[::-1]},
+            ["app-3", "app-2", "app-1"],
+        ),
+    ],
+    ids=["one by one", "all", "a share", "never more than one", "another order"],
+)
+def test_how_many_are_away_at_a_time_and_in_which_order(
+    story: Story,
+    monkeypatch: pytest.MonkeyPatch,
+    pace: dict[str, Any],
+    instead: dict[str, Any],
+    aways: list[str],
+) -> None:
+    monkeypatch.setattr("roles.container.replacement.Replacement.stop_first", lambda self: None)
+    monkeypatch.setattr("roles.container.replacement.Replacement.settle", lambda self: None)
+    assert conducted(story, old_fleet(**pace), **instead) is True
+    assert ["+".join(sorted(away)) for away in story.aways] == aways
+
+
+def test_an_order_that_cannot_be_told_touches_nothing(
+    story: Story, caplog: pytest.LogCaptureFixture
+) -> None:
+    def order(state: State, fleet: Fleet, members: list[Member]) -> list[Member]:
+        raise ConnectionError("nobody answers")
+
+    assert conducted(story, old_fleet(), order=order) is False
+    assert story.steps == []
+    assert "soa_engine: nobody answers" in caplog.text
+
+
+@pytest.fixture
+def steady(
+    state: State, host: Host, docker: Docker, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str, str], None]:
+    """Prove a container steady that is so first, and then so."""
+
+    def prove(before: str, after: str) -> None:
+        docker.becomes("engine", before)
+        monkeypatch.setattr(
+            "roles.container.rollout.gevent.sleep", lambda _: docker.becomes("engine", after)
+        )
+        prove_steady(state, host, "engine")
+
+    return prove
+
+
+def test_a_container_that_stays_up_is_steady(steady: Callable[[str, str], None]) -> None:
+    steady("true then", "true then")
+
+
+@pytest.mark.parametrize(
+    "before, after",
+    [("true then", "true now"), ("true then", "false then"), ("false then", "false then")],
+    ids=["started again", "ended", "never ran"],
+)
+def test_a_container_that_does_not_stay_up_is_not(
+    steady: Callable[[str, str], None], before: str, after: str
+) -> None:
+    with pytest.raises(NotProven, match=r"^container engine does not stay up$"):
+        steady(before, after)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import io
 import logging
 import tarfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from pyinfra.api import Host, State
 
+from roles.container.instance import Instance
 from roles.container.rollout import Rollout
 from roles.docker_engine import rollout
 from roles.docker_engine.rollout import (
@@ -24,7 +26,7 @@ from roles.docker_engine.rollout import (
 )
 from roles.observed import Container, Observed, Service
 from roles.observed.channel import RemoteError, Result
-from roles.run.conductor import NotProven
+from roles.run.conductor import Away, NotProven
 from roles.run.fleet import Fleet, Member
 from tests.unit.build import (
     bare,
@@ -76,7 +78,7 @@ def test_what_runs_on_a_host(
     name: str, observed: Observed, roles: list[str], containers: list[str]
 ) -> None:
     found = member(name, observed=observed)
-    assert [part.role for part in running_parts(found)] == roles
+    assert [part.role for part, _ in running_parts(found)] == roles
     assert list(running_containers(found)) == containers
 
 
@@ -90,7 +92,11 @@ def test_what_runs_on_a_host_of_several_groups() -> None:
     }
     observed = named(fitted(), "proxy", "sdk", "engine", "zookeeper")
     found = member("app-1", groups, observed, **data)
-    assert [part.role for part in running_parts(found)] == ["registry", "soa_engine", "proxy"]
+    assert [(part.role, instance.name) for part, instance in running_parts(found)] == [
+        ("registry", "zookeeper"),
+        ("soa_engine", "engine"),
+        ("proxy", "proxy"),
+    ]
     assert running_containers(found) == {"zookeeper": 50, "engine": 30, "proxy": 40, "sdk": 60}
 
 
@@ -99,6 +105,8 @@ class Hosts:
 
     def __init__(self) -> None:
         self.done: list[str] = []
+        self.aside: list[tuple[str, str, Away]] = []
+        self.proven: list[tuple[str, str, Mapping[str, str]]] = []
         self.scripts: dict[str, str] = {}
         self.cargo: dict[str, set[str]] = {}
         self.limits_s: dict[str, float] = {}
@@ -133,19 +141,33 @@ class Hosts:
     def observe(self, state: State, host: Host) -> Observed:
         return self.after[host.name]
 
-    def part(self, role: str) -> Rollout:
-        def step(kind: str) -> Callable[[State, Fleet, Member], None]:
-            def take(state: State, fleet: Fleet, member: Member) -> None:
-                self.done.append(f"{kind} {role} {member.name}")
-                said = self.fails.get(self.done[-1])
-                if isinstance(said, Exception):
-                    raise said
+    def take(self, step: str) -> None:
+        self.done.append(step)
+        said = self.fails.get(step)
+        if isinstance(said, Exception):
+            raise said
 
-            return take
+    def part(self, role: str) -> Rollout:
+        @contextmanager
+        def aside(
+            state: State, fleet: Fleet, member: Member, instance: Instance, away: Away
+        ) -> Iterator[None]:
+            self.aside.append((member.name, instance.name, away))
+            self.take(f"drain {role} {member.name}")
+            try:
+                yield
+            finally:
+                self.done.append(f"undrain {role} {member.name}")
+
+        def prove(state: State, fleet: Fleet, member: Member, instance: Instance) -> None:
+            self.proven.append((member.name, instance.name, instance.environment))
+            self.take(f"prove {role} {member.name}")
+
+        def ready(state: State, fleet: Fleet, member: Member) -> None:
+            self.take(f"ready {role} {member.name}")
 
         real = next(part for part in PARTS if part.role == role)
-        steps = {kind: step(kind) for kind in ("drain", "prove", "undrain", "ready")}
-        return Rollout(role, real.specify, **steps)
+        return Rollout(role, real.specify, prove=prove, aside=aside, ready=ready)
 
 
 @pytest.fixture
@@ -174,6 +196,15 @@ def afterwards(found: Fleet, **changes: Any) -> dict[str, Observed]:
     return {m.name: replace(m.observed, **changes) for m in found}
 
 
+def treated(name: str, *roles: str) -> list[str]:
+    """The steps of a host up to its proof."""
+    return [
+        *(f"drain {role} {name}" for role in roles),
+        f"apply {name}",
+        *(f"undrain {role} {name}" for role in reversed(roles)),
+    ]
+
+
 def test_the_real_parts_are_proven_registry_first() -> None:
     assert [part.role for part in PARTS] == ["registry", "soa_engine", "proxy"]
 
@@ -191,20 +222,22 @@ def test_hosts_are_drained_changed_and_proven_one_after_the_other(hosts: Hosts) 
     hosts.after = afterwards(found, **AFTER)
     assert conducted(found) is True
     assert hosts.done == [
-        "drain soa_engine app-1",
-        "drain proxy app-1",
-        "apply app-1",
-        "prove soa_engine app-1",
-        "prove proxy app-1",
-        "drain soa_engine app-2",
-        "drain proxy app-2",
-        "apply app-2",
-        "prove soa_engine app-2",
-        "prove proxy app-2",
-        "drain registry registry-1",
-        "apply registry-1",
+        *treated("app-1", "soa_engine", "proxy"),
+        *(f"prove {role} app-1" for role in ("soa_engine", "proxy")),
+        *treated("app-2", "soa_engine", "proxy"),
+        *(f"prove {role} app-2" for role in ("soa_engine", "proxy")),
+        *treated("registry-1", "registry"),
         "prove registry registry-1",
     ]
+    assert hosts.aside[:2] == [
+        ("app-1", "engine", frozenset({"app-1"})),
+        ("app-1", "proxy", frozenset({"app-1"})),
+    ]
+    assert [(host, name) for host, name, _ in hosts.proven[:2]] == [
+        ("app-1", "engine"),
+        ("app-1", "proxy"),
+    ]
+    assert hosts.proven[0][2]["EXPORT_IP"] == "198.18.0.11"
     assert hosts.scripts["app-1"] == (
         "only_one 300\n"
         "stop_containers 30 engine 30 proxy\n"
@@ -212,6 +245,40 @@ def test_hosts_are_drained_changed_and_proven_one_after_the_other(hosts: Hosts) 
         "service_up 60\n"
         "keep\n"
     )
+
+
+def test_whatever_batch_is_wanted_engines_go_one_at_a_time(hosts: Hosts) -> None:
+    found = system(docker_engine=RESTARTS, rollout={"batch": "100%", "canary": False})
+    hosts.after = afterwards(found, **AFTER)
+    assert conducted(found) is True
+    assert {away for _, _, away in hosts.aside} == {
+        frozenset({name}) for name in ("app-1", "app-2", "registry-1")
+    }
+
+
+def test_the_host_of_the_registrys_leader_goes_last(
+    hosts: Hosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "roles.registry.rollout.modes",
+        lambda state, members: {m.name: "follower" for m in members} | {"registry-1": "leader"},
+    )
+    names = ("registry-1", "registry-2", "app-1")
+    found = serving(fleet(*(member(name, docker_engine=RESTARTS) for name in names)))
+    hosts.after = afterwards(found, **AFTER)
+    assert conducted(found) is True
+    applied = [step for step in hosts.done if step.startswith("apply")]
+    assert applied == ["apply registry-2", "apply app-1", "apply registry-1"]
+
+
+def test_what_serves_under_the_next_ones_name_is_set_aside_and_proven_so(hosts: Hosts) -> None:
+    found = system(docker_engine=RESTARTS)
+    ours = found["app-1"].observed.container("engine")
+    assert ours
+    found = look_again(found, "app-1", containers=(replace(ours, name="engine-next"),))
+    hosts.after = afterwards(found, **AFTER)
+    assert conducted(found) is True
+    assert hosts.aside[0][:2] == hosts.proven[0][:2] == ("app-1", "engine-next")
 
 
 def test_hosts_outside_the_limit_are_not_touched(hosts: Hosts) -> None:
@@ -294,23 +361,37 @@ def test_of_a_host_with_other_containers_only_ours_are_stopped(hosts: Hosts) -> 
 
 
 @pytest.mark.parametrize(
-    "step, taken, undrained",
+    "step, before, undrained",
     [
-        ("drain proxy app-1", 2, True),
-        ("apply app-1", 3, True),
-        ("prove soa_engine app-1", 4, False),
+        ("drain proxy app-1", ["drain soa_engine"], ["undrain soa_engine"]),
+        (
+            "apply app-1",
+            ["drain soa_engine", "drain proxy"],
+            ["undrain proxy", "undrain soa_engine"],
+        ),
+        (
+            "prove soa_engine app-1",
+            ["drain soa_engine", "drain proxy", "apply", "undrain proxy", "undrain soa_engine"],
+            [],
+        ),
     ],
 )
 def test_a_failure_ends_the_rollout(
-    hosts: Hosts, caplog: pytest.LogCaptureFixture, step: str, taken: int, undrained: bool
+    hosts: Hosts,
+    caplog: pytest.LogCaptureFixture,
+    step: str,
+    before: list[str],
+    undrained: list[str],
 ) -> None:
     found = system(docker_engine=RESTARTS)
     hosts.after = afterwards(found, **AFTER)
     hosts.fails[step] = NotProven("no sign")
     assert conducted(found) is False
-    assert hosts.done[taken - 1] == step
-    undrains = ["undrain soa_engine app-1", "undrain proxy app-1"] if undrained else []
-    assert hosts.done[taken:] == undrains
+    assert hosts.done == [
+        *(f"{taken} app-1" for taken in before),
+        step,
+        *(f"{taken} app-1" for taken in undrained),
+    ]
     errors = [r.message for r in caplog.records if r.levelno == logging.ERROR]
     assert errors == [
         "app-1: set data-root in /etc/docker/daemon.json and restart the engine: no sign",
@@ -340,7 +421,7 @@ def test_what_is_left_to_do_is_no_success(hosts: Hosts, caplog: pytest.LogCaptur
     found = system(docker_engine=RESTARTS)
     hosts.after = afterwards(found, docker_service=Service(enabled=False, active=True))
     assert conducted(found) is False
-    assert hosts.done == ["drain soa_engine app-1", "drain proxy app-1", "apply app-1"]
+    assert hosts.done == treated("app-1", "soa_engine", "proxy")
     assert (
         "still to do afterwards: app-1: docker_engine: set data-root in /etc/docker/daemon.json "
         "and restart the engine: absent (interrupts); app-1: docker_engine: enable and start "
@@ -399,14 +480,9 @@ def test_an_engine_that_is_stopped_by_hand_leaves_nobody_to_prove(hosts: Hosts) 
     hosts.after = afterwards(found, **down)
     assert conducted(found, SERVICE) is True
     assert hosts.done == [
-        "drain soa_engine app-1",
-        "drain proxy app-1",
-        "apply app-1",
-        "drain soa_engine app-2",
-        "drain proxy app-2",
-        "apply app-2",
-        "drain registry registry-1",
-        "apply registry-1",
+        *treated("app-1", "soa_engine", "proxy"),
+        *treated("app-2", "soa_engine", "proxy"),
+        *treated("registry-1", "registry"),
     ]
     assert hosts.scripts["app-1"].endswith("leave_stopped\nservice_down\n")
 

@@ -1,19 +1,22 @@
 from __future__ import annotations
 
-from roles.proxy.plan import check, container, plan, registered_name
-from roles.proxy.status import telling_proxies
-from tests.unit.build import fleet, foreign, look_again, member, running, serving
+import pytest
+
+from roles.container.instance import Instance
+from roles.proxy.plan import check, container, name_of, plan, successor
+from tests.unit.build import fleet, foreign, look_again, member, serving
 
 FLEET = fleet("app-1", "app-2", "registry-2", "registry-1")
 
 
 def test_what_a_proxy_is_told() -> None:
     spec = container(FLEET, FLEET["app-2"])
-    assert registered_name(FLEET["app-2"]) == "198.18.0.12:2080"
+    assert name_of(FLEET["app-2"], Instance.of(spec)) == "198.18.0.12:2080"
     assert spec.environment == {
         "VIP_CFGCENTER_ZK_CONNECTION": "198.18.0.31:2181,198.18.0.32:2181",
         "EXPORT_IP": "198.18.0.12",
         "EXPORT_PORT": "2080",
+        "EXPORT_NETWORK": "host",
         "OSP_STATUS_PORT": "2081",
     }
     assert (spec.part, spec.name) == ("proxy", "proxy")
@@ -37,13 +40,24 @@ def test_the_users_variables_are_told() -> None:
     assert container(found, found["app-1"]).environment["OSP_RETRIES"] == "2"
 
 
-def test_which_proxies_run() -> None:
-    found = serving(FLEET)
-    assert list(telling_proxies(found)) == ["app-1", "app-2"]
-    stopped = running(container(found, found["app-1"]), is_running=False)
-    found = look_again(found, "app-1", containers=(stopped,))
-    assert list(telling_proxies(found)) == ["app-2"]
-    assert telling_proxies(FLEET) == {}
+@pytest.mark.parametrize(
+    "told, name",
+    [
+        ({}, "198.18.0.11:2080"),
+        ({"EXPORT_PORT": "2090"}, "198.18.0.11:2090"),
+        ({"EXPORT_IP": "2001:db8::9"}, "[2001:db8::9]:2080"),
+    ],
+    ids=["nothing", "port", "address"],
+)
+def test_a_proxy_is_named_as_its_container_was_told(told: dict[str, str], name: str) -> None:
+    assert name_of(FLEET["app-1"], Instance("proxy", told)) == name
+
+
+def test_only_a_proxy_that_hands_its_listeners_over_has_a_successor() -> None:
+    data = {"host": "/apps/data/proxy", "container": "/data"}
+    found = fleet(member("app-1", proxy={"handover": True, "data": data}), "registry-1")
+    assert successor(found, found["app-1"]) == container(found, found["app-1"])
+    assert successor(FLEET, FLEET["app-1"]) is None
 
 
 def test_proxies_as_wanted_are_left_alone() -> None:

@@ -14,6 +14,7 @@ import pytest
 from pyinfra.api import DeployError, State
 from pyinfra.context import ctx_state
 
+from roles.container.instance import Instance
 from roles.docker_engine import plan as docker_engine
 from roles.docker_engine import service
 from roles.host_check import plan as host_check
@@ -179,8 +180,10 @@ def test_hosts_follow_the_registrys_family(stack: ExitStack) -> None:
     engine = soa_engine.container(found, found["app-1"])
     assert engine.environment["EXPORT_IP"] == "2001:db8::1"
     assert engine.publish == ("[2001:db8::1]:1080:1080",)
-    assert soa_engine.registered_name(found["app-1"]) == "[2001:db8::1]:1080"
-    assert proxy.registered_name(found["app-1"]) == "[2001:db8::1]:2080"
+    told = Instance.of(engine)
+    assert soa_engine.name_of(found["app-1"], told) == "[2001:db8::1]:1080"
+    told = Instance.of(proxy.container(found, found["app-1"]))
+    assert proxy.name_of(found["app-1"], told) == "[2001:db8::1]:2080"
 
 
 def test_a_host_behind_a_router_listens_on_its_own_address(stack: ExitStack) -> None:
@@ -190,7 +193,7 @@ def test_a_host_behind_a_router_listens_on_its_own_address(stack: ExitStack) -> 
     engine = soa_engine.container(found, found["app-1"])
     assert engine.environment["EXPORT_IP"] == "203.0.113.9"
     assert engine.publish == ("198.18.0.11:1080:1080",)
-    assert soa_engine.registered_name(found["app-1"]) == "203.0.113.9:1080"
+    assert soa_engine.name_of(found["app-1"], Instance.of(engine)) == "203.0.113.9:1080"
 
 
 def test_a_server_of_the_registry_is_behind_no_router(stack: ExitStack) -> None:
@@ -383,11 +386,14 @@ def unreachable(state: State, *names: str) -> None:
 def test_a_host_that_cannot_be_reached_ends_the_run(stack: ExitStack) -> None:
     unreachable(hosts(stack, *NAMES), "app-2")
     (problem,) = refusal()
-    assert problem.startswith("app-2: connection: can't be reached; mend that, or go on without")
+    assert problem.startswith(
+        "app-2: connection: can't be reached; mend that, or go on without by "
+        "--data rollout.max_unreachable=1 (it is 0)"
+    )
 
 
 def test_as_many_as_allowed_are_left_out(stack: ExitStack) -> None:
-    state = hosts(stack, *NAMES, everywhere={"max_unreachable": 1})
+    state = hosts(stack, *NAMES, everywhere={"rollout": {"max_unreachable": 1}})
     unreachable(state, "app-2")
     survey()
     found = current_fleet(state)
@@ -396,12 +402,14 @@ def test_as_many_as_allowed_are_left_out(stack: ExitStack) -> None:
 
 
 def test_more_than_allowed_are_all_named(stack: ExitStack) -> None:
-    unreachable(hosts(stack, *NAMES, everywhere={"max_unreachable": 1}), "app-1", "app-2")
+    unreachable(
+        hosts(stack, *NAMES, everywhere={"rollout": {"max_unreachable": 1}}), "app-1", "app-2"
+    )
     assert [problem.split(": ")[0] for problem in refusal()] == ["app-1", "app-2"]
 
 
 def test_a_server_of_the_registry_is_never_left_out(stack: ExitStack) -> None:
-    unreachable(hosts(stack, *NAMES, everywhere={"max_unreachable": 9}), "registry-1")
+    unreachable(hosts(stack, *NAMES, everywhere={"rollout": {"max_unreachable": 9}}), "registry-1")
     assert refusal()[0].startswith("registry-1: connection: ")
 
 

@@ -13,6 +13,10 @@ NO_WISH = (
     "expected 'auto', an address, the name of an interface, or a network such as '10.1.0.0/16'"
 )
 UNREACHABLE = "expected an address that other hosts reach"
+KNOWN = (
+    "expected one of: action, docker_engine, export_ip, export_ip_nat, host_check, images, proxy, "
+    "registry, rollout, sdk, soa_engine, verify_report"
+)
 
 
 def host(given: dict[str, Any], *groups: str) -> Host:
@@ -98,12 +102,13 @@ def test_what_would_go_on_past_a_failed_step_is_refused(key: str) -> None:
 @pytest.mark.parametrize(
     "path, value, text",
     [
+        ("soa_enigne", {}, f"app-1: soa_enigne: unknown key; {KNOWN}"),
+        ("max_unreachable", 1, f"app-1: max_unreachable: unknown key; {KNOWN}"),
         (
-            "soa_enigne",
-            {},
-            "app-1: soa_enigne: unknown key; expected one of: action, docker_engine, export_ip, "
-            "export_ip_nat, host_check, images, max_unreachable, proxy, registry, sdk, soa_engine, "
-            "verify_report",
+            "rollout.batches",
+            2,
+            "app-1: rollout.batches: unknown key; expected one of: batch, canary, limit_s, "
+            "max_failures, max_unreachable, pause_s",
         ),
         (
             "registry.conection",
@@ -118,8 +123,8 @@ def test_what_would_go_on_past_a_failed_step_is_refused(key: str) -> None:
         (
             "soa_engine.drain",
             {"signal": "SIGUSR1", "timeout": 3},
-            "app-1: soa_engine.drain.timeout: unknown key; expected one of: signal, timeout_s, "
-            "undrain_signal",
+            "app-1: soa_engine.drain.timeout: unknown key; expected one of: by, signal, "
+            "timeout_s, undrain_signal",
         ),
         (
             "proxy.status.portt",
@@ -236,7 +241,11 @@ def test_an_unknown_key(path: str, value: Any, text: str) -> None:
             "says that a router translates the address of export_ip; expected an address there, "
             "found 'auto'",
         ),
-        ("max_unreachable", -1, "input should be greater than or equal to 0, found -1"),
+        ("rollout.max_unreachable", -1, "input should be greater than or equal to 0, found -1"),
+        ("rollout.max_failures", -1, "input should be greater than or equal to 0, found -1"),
+        ("rollout.pause_s", 86401, "input should be less than or equal to 86400, found 86401"),
+        ("rollout.limit_s", 0, "input should be greater than or equal to 1, found 0"),
+        ("rollout.canary", 1, "input should be a valid boolean, found 1"),
         (
             "docker_engine.source",
             "pip",

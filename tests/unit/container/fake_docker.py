@@ -1,0 +1,102 @@
+"""A `docker` that keeps its containers as files, and writes down what it was told."""
+
+from __future__ import annotations
+
+from pathlib import Path as File
+
+from roles.observed import Container
+
+_PROGRAM = """\
+#!/bin/sh
+cd {folder} || exit 99
+for last; do :; done
+case $1 in
+    run) line="run $4"; cat >stdin ;;
+    ps | inspect | exec) line= ;;
+    *) line="$*" ;;
+esac
+if [ "$line" ]; then
+    echo "$line" >>told
+    grep -qxF -e "$line" refused && {{ echo "port is already allocated" >&2; exit 125; }}
+fi
+cd containers || exit 99
+there() {{ [ -e "$1" ] || {{ echo "No such container: $1" >&2; exit 1; }}; }}
+free() {{ [ ! -e "$1" ] || {{ echo "The container name /$1 is already in use" >&2; exit 1; }}; }}
+case $1 in
+    run) free "$4"; cat ../state_of_new >"$4"; echo new >>"$4" ;;
+    start) there "$last"; sed -i 1s/false/true/ "$last" ;;
+    stop) there "$last"; sed -i 1s/true/false/ "$last" ;;
+    rm) there "$last"; ! grep -q true "$last" || exit 1; rm "$last" ;;
+    rename) there "$2"; free "$3"; mv "$2" "$3" ;;
+    ps) ls ;;
+    inspect)
+        there "$last"
+        case $3 in *Healthcheck*) cat ../healthcheck ;; *) head -n 1 "$last" ;; esac ;;
+    exec) there "$2"; shift 2; "$@" ;;
+    logs) there "$last"; . ../logs ;;
+    *) there "$last" ;;
+esac
+"""
+
+
+class Docker:
+    """The `docker` of a folder that stands first in PATH."""
+
+    def __init__(self, folder: File) -> None:
+        self._folder = folder
+        program = folder / "docker"
+        program.write_text(_PROGRAM.format(folder=folder))
+        program.chmod(0o755)
+        (folder / "containers").mkdir()
+        self.logs("")
+        self.refuses()
+        self.has_health("null")
+        self.makes("true 0")
+
+    def holds(self, *containers: Container) -> None:
+        """Have these containers, made before."""
+        for found in containers:
+            state = f"{str(found.running).lower()} 0"
+            (self._folder / "containers" / found.name).write_text(f"{state}\nold\n")
+
+    def becomes(self, name: str, state: str) -> None:
+        """Have a container be so, of itself."""
+        (self._folder / "containers" / name).write_text(f"{state}\nold\n")
+
+    def drop(self, *names: str) -> None:
+        for name in names:
+            (self._folder / "containers" / name).unlink()
+
+    def makes(self, state: str) -> None:
+        """Have new containers be so: whether they run, and how often they were restarted."""
+        (self._folder / "state_of_new").write_text(f"{state}\n")
+
+    def has_health(self, healthcheck: str) -> None:
+        """Have every container with this health check, in JSON."""
+        (self._folder / "healthcheck").write_text(healthcheck)
+
+    def refuses(self, *lines: str) -> None:
+        (self._folder / "refused").write_text("".join(f"{line}\n" for line in lines))
+
+    def logs(self, script: str) -> None:
+        (self._folder / "logs").write_text(script)
+
+    @property
+    def told(self) -> list[str]:
+        """Every call that changes something, and `logs`; of `run` the container's name alone."""
+        told = self._folder / "told"
+        return told.read_text().splitlines() if told.exists() else []
+
+    @property
+    def stdin(self) -> str:
+        """What the last `run` was given."""
+        return (self._folder / "stdin").read_text()
+
+    @property
+    def containers(self) -> dict[str, str]:
+        """Name to `old` or `new`, and `runs` or `stopped`."""
+        found = {}
+        for file in sorted((self._folder / "containers").iterdir()):
+            state, age = file.read_text().splitlines()
+            found[file.name] = f"{age} {'runs' if state.startswith('true') else 'stopped'}"
+        return found

@@ -1,0 +1,387 @@
+"""What Docker is told for each change, on this machine with a `docker` that only writes down."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import replace
+
+import pytest
+from pyinfra.api import Host, State
+
+from roles.container.instance import Instance, current
+from roles.container.plan import container_change
+from roles.container.replacement import Replacement
+from roles.observed import Container
+from roles.observed.channel import RemoteError
+from roles.run.conductor import NotProven
+from roles.soa_engine.plan import container
+from tests.unit.build import fitted, fleet, member, running
+from tests.unit.container.fake_docker import Docker
+
+FLEET = fleet(
+    member("app-1", soa_engine={"environment": {"PASSWORD": "se cret"}, "pids": 64}), "registry-1"
+)
+SPEC = container(FLEET, FLEET["app-1"])
+AS_WANTED = running(SPEC)
+STOPPED = running(SPEC, is_running=False)
+WITH_OTHER_LIMIT = running(replace(SPEC, pids=32))
+
+
+def other(name: str = "engine", is_running: bool = True) -> Container:
+    """A container that was made otherwise, and is restarted as nobody wants it any more."""
+    made = running(replace(SPEC, name=name, image="engine:0"), is_running)
+    policy = {"RestartPolicy": {"Name": "on-failure", "MaximumRetryCount": 3}}
+    return replace(made, inspect={**(made.inspect or {}), "HostConfig": policy})
+
+
+def beside(kind: str, is_running: bool = False) -> Container:
+    return other(f"engine-{kind}", is_running)
+
+
+OLD = other()
+
+
+@pytest.fixture(autouse=True)
+def _logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="pyinfra")
+
+
+class Machine:
+    """This machine as the host `app-1`, with its `docker`."""
+
+    def __init__(self, state: State, host: Host, docker: Docker) -> None:
+        self.state, self.host, self.docker = state, host, docker
+
+    def replacement(self, *found: Container, ready_timeout_s: int = 1) -> Replacement:
+        """What is to be done where these containers are found."""
+        self.docker.holds(*found)
+        observed = fitted(containers=found)
+        change = container_change("app-1", SPEC, observed)
+        assert change
+        old = current(observed, "engine")
+        return Replacement(self.state, self.host, SPEC, change, old, ready_timeout_s)
+
+
+@pytest.fixture
+def machine(state: State, host: Host, docker: Docker) -> Machine:
+    return Machine(state, host, docker)
+
+
+CLEAR_NEXT = ["stop --time 30 engine-next", "rm --volumes engine-next"]
+CLEAR_BEFORE = ["stop --time 30 engine-before", "rm --volumes engine-before"]
+REPLACE = [
+    "stop --time 30 engine",
+    "rename engine engine-before",
+    "update --restart no engine-before",
+    "run engine",
+]
+
+
+@pytest.mark.parametrize(
+    "found, told, left",
+    [
+        ((), ["run engine"], {"engine": "new runs"}),
+        (
+            (beside("before"), beside("failed"), beside("next")),
+            [*CLEAR_NEXT, "run engine"],
+            {
+                "engine": "new runs",
+                "engine-before": "old stopped",
+                "engine-failed": "old stopped",
+            },
+        ),
+        ((STOPPED,), ["start engine"], {"engine": "old runs"}),
+        ((WITH_OTHER_LIMIT,), ["update --pids-limit 64 engine"], {"engine": "old runs"}),
+        ((OLD,), REPLACE, {"engine": "new runs", "engine-before": "old stopped"}),
+        (
+            (OLD, beside("before"), beside("next")),
+            [*CLEAR_NEXT, *CLEAR_BEFORE, *REPLACE],
+            {"engine": "new runs", "engine-before": "old stopped"},
+        ),
+        (
+            (beside("next", is_running=True),),
+            ["rename engine-next engine", *REPLACE],
+            {"engine": "new runs", "engine-before": "old stopped"},
+        ),
+        ((AS_WANTED, beside("before")), CLEAR_BEFORE, {"engine": "old runs"}),
+        ((AS_WANTED, beside("next", is_running=True)), CLEAR_NEXT, {"engine": "old runs"}),
+        (
+            (AS_WANTED, beside("next"), beside("before"), beside("failed")),
+            [*CLEAR_NEXT, *CLEAR_BEFORE],
+            {"engine": "old runs", "engine-failed": "old stopped"},
+        ),
+    ],
+    ids=[
+        "create",
+        "create-over-leftovers",
+        "start",
+        "update",
+        "replace",
+        "replace-over-leftovers",
+        "replace-what-serves-as-the-next-one",
+        "tidy-before",
+        "tidy-next",
+        "tidy-both",
+    ],
+)
+def test_the_old_one_is_stopped_first(
+    machine: Machine, found: tuple[Container, ...], told: list[str], left: dict[str, str]
+) -> None:
+    machine.replacement(*found).stop_first()
+    assert machine.docker.told == told
+    assert machine.docker.containers == left
+
+
+def test_a_container_is_told_its_variables_by_stdin(machine: Machine) -> None:
+    machine.replacement().stop_first()
+    assert "PASSWORD=se cret\n" in machine.docker.stdin
+    assert "EXPORT_IP=198.18.0.11\n" in machine.docker.stdin
+
+
+@pytest.mark.parametrize(
+    "found, told",
+    [
+        ((OLD,), ["run engine-next"]),
+        ((OLD, beside("next"), beside("before")), [*CLEAR_NEXT, *CLEAR_BEFORE, "run engine-next"]),
+        (
+            (beside("next", is_running=True),),
+            ["rename engine-next engine", "run engine-next"],
+        ),
+    ],
+    ids=["alone", "over-leftovers", "beside-what-serves-as-the-next-one"],
+)
+def test_the_new_one_is_started_beside(
+    machine: Machine, found: tuple[Container, ...], told: list[str]
+) -> None:
+    second = replace(SPEC, environment={"EXPORT_PORT": "1081"})
+    started = machine.replacement(*found).start_beside(second)
+    assert started == Instance("engine-next", {"EXPORT_PORT": "1081"})
+    assert machine.docker.told == told
+    assert machine.docker.stdin == "EXPORT_PORT=1081\n"
+    assert machine.docker.containers == {"engine": "old runs", "engine-next": "new runs"}
+
+
+def test_the_new_one_takes_the_place_of_the_old_one(machine: Machine) -> None:
+    replacement = machine.replacement(OLD)
+    replacement.start_beside(SPEC)
+    replacement.stop_old()
+    assert machine.docker.containers == {"engine": "old stopped", "engine-next": "new runs"}
+    replacement.settle()
+    assert machine.docker.told == [
+        "run engine-next",
+        "stop --time 30 engine",
+        "rename engine engine-before",
+        "rename engine-next engine",
+        "rm --volumes engine-before",
+    ]
+    assert machine.docker.containers == {"engine": "new runs"}
+
+
+@pytest.mark.parametrize(
+    "there, told",
+    [
+        ((OLD,), []),
+        ((OLD, beside("before")), ["rm --volumes engine-before"]),
+        ((OLD, beside("failed")), ["rm --volumes engine-failed"]),
+        (
+            (OLD, beside("before"), beside("failed")),
+            ["rm --volumes engine-before", "rm --volumes engine-failed"],
+        ),
+    ],
+    ids=["nothing", "old", "failed", "both"],
+)
+def test_what_was_kept_is_removed_in_the_end(
+    machine: Machine, there: tuple[Container, ...], told: list[str]
+) -> None:
+    machine.replacement(*there).settle()
+    assert machine.docker.told == told
+    assert machine.docker.containers == {"engine": "old runs"}
+
+
+BACK = ["rename engine-before engine", "update --restart on-failure:3 engine", "start engine"]
+
+
+def set_aside(name: str, *, over_another: bool = False) -> list[str]:
+    """What is told to keep a container that failed."""
+    return [
+        f"logs --tail 15 {name}",
+        f"update --restart no {name}",
+        *(["rm --volumes engine-failed"] if over_another else []),
+        f"stop --time 30 {name}",
+        f"rename {name} engine-failed",
+    ]
+
+
+@pytest.mark.parametrize(
+    "old, there, told, left",
+    [
+        (OLD, ("engine",), ["start engine"], ["engine"]),
+        (OLD, ("engine!",), ["start engine"], ["engine"]),
+        (OLD, ("engine-before!",), BACK, ["engine"]),
+        (
+            OLD,
+            ("engine", "engine-before!"),
+            [*set_aside("engine"), *BACK],
+            ["engine", "engine-failed!"],
+        ),
+        (
+            OLD,
+            ("engine!", "engine-before!", "engine-failed!"),
+            [*set_aside("engine", over_another=True), *BACK],
+            ["engine", "engine-failed!"],
+        ),
+        (
+            OLD,
+            ("engine", "engine-next"),
+            [*set_aside("engine-next"), "start engine"],
+            ["engine", "engine-failed!"],
+        ),
+        (
+            OLD,
+            ("engine!", "engine-next!"),
+            [*set_aside("engine-next"), "start engine"],
+            ["engine", "engine-failed!"],
+        ),
+        (None, (), [], []),
+        (None, ("engine",), set_aside("engine"), ["engine-failed!"]),
+        (STOPPED, ("engine!",), [], ["engine!"]),
+        (
+            other(is_running=False),
+            ("engine", "engine-before!"),
+            set_aside("engine"),
+            ["engine-before!", "engine-failed!"],
+        ),
+    ],
+    ids=[
+        "nothing-done",
+        "stopped",
+        "new-not-made",
+        "new-failing",
+        "new-failing-again",
+        "start-first-old-runs",
+        "start-first-old-stopped",
+        "create-not-made",
+        "create-failing",
+        "start-failing",
+        "replace-of-a-stopped-one-failing",
+    ],
+)
+def test_the_way_back(
+    machine: Machine,
+    caplog: pytest.LogCaptureFixture,
+    old: Container | None,
+    there: tuple[str, ...],
+    told: list[str],
+    left: list[str],
+) -> None:
+    replacement = machine.replacement(*([old] if old else []))
+    machine.docker.drop(*machine.docker.containers)
+    machine.docker.holds(*(other(n.rstrip("!"), not n.endswith("!")) for n in there))
+    machine.docker.logs("echo 'no such class' >&2")
+    said = replacement.take_back()
+    assert machine.docker.told == told
+    states = {name: state.split()[1] for name, state in machine.docker.containers.items()}
+    assert [f"{n}{'' if s == 'runs' else '!'}" for n, s in states.items()] == left
+    runs_again = old is not None and old.running
+    assert said == ("engine as it was before runs again" if runs_again else None)
+    is_kept = "engine-failed!" in left
+    assert ("is kept, stopped, as engine-failed" in caplog.text) is is_kept
+    assert (": no such class" in caplog.text) is is_kept
+
+
+def test_logs_that_do_not_come_hide_no_failure(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    replacement = machine.replacement(OLD)
+    machine.docker.logs("sleep 5")
+    monkeypatch.setattr("roles.container.replacement.DOCKER_S", 0.7)
+    replacement.show_logs("engine")
+    assert "did not end within 0.7 s" in caplog.text
+
+
+def test_docker_refusing_says_why_and_shows_no_secret(machine: Machine) -> None:
+    machine.docker.refuses("run engine")
+    with pytest.raises(RemoteError, match="exited with 125\nport is already allocated") as refused:
+        machine.replacement().stop_first()
+    assert "se cret" not in str(refused.value)
+
+
+def test_of_commands_in_a_row_the_first_that_fails_is_the_last(machine: Machine) -> None:
+    machine.docker.refuses("rename engine engine-before")
+    with pytest.raises(RemoteError):
+        machine.replacement(OLD).stop_first()
+    assert machine.docker.told == REPLACE[:2]
+
+
+def healthcheck(*test: str) -> str:
+    return json.dumps({"Test": test})
+
+
+@pytest.mark.parametrize(
+    "check, made, text",
+    [
+        ("null", "true 0", None),
+        ("null", "false 0", None),
+        ("{}", "true 0", None),
+        (healthcheck("NONE"), "true 0", None),
+        (healthcheck("CMD", "test", "-n", "two words"), "true 0", None),
+        (healthcheck("CMD-SHELL", "test -n 'two words' && true"), "true 0", None),
+        (healthcheck("CMD", "true"), "true 2", None),
+        (healthcheck("CMD", "true"), "false 0", "does not stay up"),
+        (healthcheck("CMD", "true"), "true 3", "does not stay up"),
+        (
+            healthcheck("CMD-SHELL", "echo port 1080 is closed; false"),
+            "true 0",
+            "is not healthy 1 s after it was started; its health check says port 1080 is closed",
+        ),
+        (
+            healthcheck("CMD", "false"),
+            "true 0",
+            "is not healthy 1 s after it was started; its health check says nothing",
+        ),
+    ],
+    ids=[
+        "no-check",
+        "no-check-and-ended",
+        "empty",
+        "switched-off",
+        "words",
+        "shell",
+        "restarted-twice",
+        "ended",
+        "restarted-again-and-again",
+        "unhealthy",
+        "unhealthy-and-silent",
+    ],
+)
+def test_health(machine: Machine, check: str, made: str, text: str | None) -> None:
+    machine.docker.has_health(check)
+    machine.docker.makes(made)
+    if text is None:
+        machine.replacement().stop_first()
+        return
+    with pytest.raises(NotProven) as found:
+        machine.replacement().stop_first()
+    assert str(found.value) == f"container engine {text}"
+
+
+def test_health_is_asked_until_it_comes(machine: Machine) -> None:
+    machine.docker.has_health(healthcheck("CMD-SHELL", "[ -e ../asked ] || ! touch ../asked"))
+    machine.replacement(ready_timeout_s=5).stop_first()
+
+
+def test_health_of_the_new_one_is_asked_before_it_serves_beside(machine: Machine) -> None:
+    machine.docker.has_health(healthcheck("CMD", "false"))
+    with pytest.raises(NotProven, match=r"^container engine-next is not healthy"):
+        machine.replacement(OLD).start_beside(SPEC)
+
+
+def test_that_there_is_no_check_is_said(machine: Machine, caplog: pytest.LogCaptureFixture) -> None:
+    machine.replacement().stop_first()
+    assert "is not provable: the image has no health check" in caplog.text
+
+
+def test_what_is_being_done_is_said(machine: Machine, caplog: pytest.LogCaptureFixture) -> None:
+    machine.replacement(OLD).stop_first()
+    assert "replace container engine" in caplog.text

@@ -1,0 +1,218 @@
+"""What a session asks of the registry, against a client that only pretends to have one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import pytest
+from gevent import Timeout
+from kazoo.exceptions import ConnectionLoss, NodeExistsError, NoNodeError
+from kazoo.handlers.threading import KazooTimeoutError
+
+from roles.registry.session import ASK_S, DRAIN_PATH, Registry
+
+NAME = "198.18.0.11:1080"
+MARK = f"{DRAIN_PATH}/{NAME}"
+OURS, ANOTHERS = 7, 8
+
+
+class Node(NamedTuple):
+    data: bytes
+    owner_session_id: int
+
+
+class Answer:
+    def __init__(self, ask: Callable[[], Any]) -> None:
+        self._ask = ask
+
+    def get(self, timeout: float | None = None) -> Any:
+        assert timeout == ASK_S, "kazoo itself waits for ever"
+        return self._ask()
+
+
+class Client:
+    """As much of a kazoo client as a session asks, over a dict of nodes."""
+
+    client_id = (OURS, b"password")
+
+    def __init__(self) -> None:
+        self.nodes: dict[str, Node] = {}
+        self.fails: dict[str, BaseException] = {}
+
+    def _answer(self, kind: str, ask: Callable[[], Any]) -> Answer:
+        def answer() -> Any:
+            if kind in self.fails:
+                raise self.fails[kind]
+            return ask()
+
+        return Answer(answer)
+
+    def get_children_async(self, folder: str) -> Answer:
+        def ask() -> list[str]:
+            below = [p.removeprefix(f"{folder}/") for p in self.nodes if p.startswith(f"{folder}/")]
+            if not below:
+                raise NoNodeError
+            return below
+
+        return self._answer("children", ask)
+
+    def get_async(self, path: str) -> Answer:
+        return self._answer("get", lambda: (self._there(path).data, self.nodes[path]))
+
+    def exists_async(self, path: str) -> Answer:
+        return self._answer("exists", lambda: self.nodes.get(path))
+
+    def ensure_path_async(self, path: str) -> Answer:
+        return self._answer("ensure", lambda: self.nodes.setdefault(path, Node(b"", 0)))
+
+    def create_async(self, path: str, value: bytes, ephemeral: bool = False) -> Answer:
+        def ask() -> None:
+            self._there(path.rpartition("/")[0])
+            self.nodes[path] = Node(value, OURS if ephemeral else 0)
+
+        return self._answer("create", ask)
+
+    def delete_async(self, path: str) -> Answer:
+        def ask() -> None:
+            self._there(path)
+            del self.nodes[path]
+
+        return self._answer("delete", ask)
+
+    def _there(self, path: str) -> Node:
+        if path not in self.nodes:
+            raise NoNodeError
+        return self.nodes[path]
+
+
+@pytest.fixture
+def client() -> Client:
+    return Client()
+
+
+@pytest.fixture
+def registry(client: Client) -> Registry:
+    return Registry(client)
+
+
+UNTOLD = [ConnectionLoss(), KazooTimeoutError(), Timeout()]
+untold = pytest.mark.parametrize("error", UNTOLD, ids=lambda error: type(error).__name__)
+
+
+def test_a_mark_says_who_asks_and_lives_as_long_as_the_session(
+    client: Client, registry: Registry
+) -> None:
+    assert registry.mark(NAME, "rollout") is True
+    assert client.nodes[MARK].owner_session_id == OURS
+    told = json.loads(client.nodes[MARK].data)
+    assert set(told) == {"by", "since", "reason"}
+    assert told["reason"] == "rollout"
+    assert "@" in told["by"]
+    assert told["since"].endswith("+00:00")
+
+
+def test_a_mark_that_stands_is_not_made_again(client: Client, registry: Registry) -> None:
+    registry.mark(NAME, "rollout")
+    before = client.nodes[MARK]
+    assert registry.mark(NAME, "another") is True
+    assert client.nodes[MARK] is before
+
+
+def test_the_mark_of_another_session_is_not_ours(client: Client, registry: Registry) -> None:
+    client.nodes[MARK] = Node(b"", ANOTHERS)
+    assert registry.mark(NAME, "rollout") is False
+    assert client.nodes[MARK].owner_session_id == ANOTHERS
+
+
+@pytest.mark.parametrize("kind", ["exists", "ensure", "create"])
+@untold
+def test_a_mark_that_cannot_be_told_does_not_stand(
+    client: Client, registry: Registry, kind: str, error: BaseException
+) -> None:
+    client.fails[kind] = error
+    assert registry.mark(NAME, "rollout") is False
+
+
+def test_a_mark_that_another_makes_meanwhile_is_not_ours(
+    client: Client, registry: Registry
+) -> None:
+    client.fails["create"] = NodeExistsError()
+    assert registry.mark(NAME, "rollout") is False
+
+
+def test_a_mark_is_taken_away(client: Client, registry: Registry) -> None:
+    registry.mark(NAME, "rollout")
+    registry.unmark(NAME)
+    assert MARK not in client.nodes
+
+
+@untold
+def test_a_mark_that_cannot_be_taken_away_now_is_no_failure(
+    client: Client, registry: Registry, error: BaseException
+) -> None:
+    client.fails["delete"] = error
+    registry.unmark(NAME)
+
+
+def test_removing(client: Client, registry: Registry) -> None:
+    client.nodes["/osp/engines/a"] = client.nodes["/osp/engines/b"] = Node(b"", ANOTHERS)
+    assert registry.remove("/osp/engines", "a") is True
+    assert list(client.nodes) == ["/osp/engines/b"]
+    assert registry.remove("/osp/engines", "a") is True, "what is not there is gone"
+
+
+@untold
+def test_whether_a_node_is_gone_may_not_be_told(
+    client: Client, registry: Registry, error: BaseException
+) -> None:
+    client.fails["delete"] = error
+    assert registry.remove("/osp/engines", "a") is False
+
+
+def test_the_names_in_a_folder(client: Client, registry: Registry) -> None:
+    assert registry.names("/osp/engines") == frozenset()
+    assert registry.has("/osp/engines", "a") is False
+    client.nodes["/osp/engines/a"] = Node(b"", ANOTHERS)
+    assert registry.names("/osp/engines") == {"a"}
+    assert registry.has("/osp/engines", "a") is True
+    assert registry.has("/osp/engines", "b") is False
+
+
+@untold
+def test_names_that_cannot_be_told_are_not_none(
+    client: Client, registry: Registry, error: BaseException
+) -> None:
+    client.fails["children"] = error
+    assert registry.names("/osp/engines") is None
+    assert registry.has("/osp/engines", "a") is None
+
+
+@pytest.mark.parametrize(
+    "held, data",
+    [
+        (b'{"by": "me"}', {"by": "me"}),
+        (b"", {}),
+        (b"not JSON", {}),
+        (b"\xff", {}),
+        (b'["by"]', {}),
+        (None, {}),
+    ],
+    ids=["object", "empty", "no JSON", "no UTF-8", "a list", "no node"],
+)
+def test_what_a_node_holds(
+    client: Client, registry: Registry, held: bytes | None, data: dict[str, str]
+) -> None:
+    if held is not None:
+        client.nodes["/a"] = Node(held, 0)
+    assert registry.data("/a") == data
+
+
+@untold
+def test_what_cannot_be_read_is_empty(
+    client: Client, registry: Registry, error: BaseException
+) -> None:
+    client.nodes["/a"] = Node(b'{"by": "me"}', 0)
+    client.fails["get"] = error
+    assert registry.data("/a") == {}

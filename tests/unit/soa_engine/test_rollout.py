@@ -1,0 +1,207 @@
+"""How an engine is taken away from its callers, step by step, with nobody really asked."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from pyinfra.api import Host, State
+
+from roles.container.instance import Instance
+from roles.proxy.status import ListedEngine, Listing
+from roles.run.conductor import NotProven
+from roles.run.fleet import Fleet
+from roles.soa_engine import rollout
+from tests.unit.build import fleet, local_state, member, serving
+
+NAME = "198.18.0.11:1080"
+FOLDER = "/osp/engines"
+INSTANCE = Instance("engine", {})
+MARK: dict[str, Any] = {"registration": f"{FOLDER}/{{address}}:{{port}}", "drain": {"timeout_s": 1}}
+SIGNAL = {"by": "signal", "signal": "SIGUSR1", "timeout_s": 1}
+UP = Listing({"198.18.0.12:1080": ListedEngine("up", registered=True, in_flight=0)})
+
+
+class World:
+    """A registry and proxies that do as they are asked, and what they were asked."""
+
+    def __init__(self) -> None:
+        self.steps: list[str] = []
+        self.tells = True
+        self.listing = UP
+        self.nodes: set[str] = set()
+        self.marks = True
+
+    def mark(self, name: str, reason: str) -> bool:
+        self.steps += [] if f"mark {name}" in self.steps else [f"mark {name}"]
+        return self.marks
+
+    def unmark(self, name: str) -> None:
+        self.steps.append(f"unmark {name}")
+
+    def has(self, folder: str, name: str) -> bool:
+        assert folder == FOLDER
+        return name in self.nodes
+
+    def remove(self, folder: str, name: str) -> bool:
+        self.steps.append(f"remove {folder}/{name}")
+        self.nodes.discard(name)
+        return True
+
+    @contextmanager
+    def session(self, host: Host, connection: str) -> Iterator[World]:
+        yield self
+
+    def ask_proxies(
+        self, state: State, fleet: Fleet, judge: Callable[[Listing], str | None]
+    ) -> str | None:
+        return judge(self.listing) if self.tells else None
+
+    def telling_proxies(self, fleet: Fleet) -> dict[str, int]:
+        return {"app-1": 2081} if self.tells else {}
+
+    def run(self, state: State, host: Host, command: list[str], **_: Any) -> None:
+        self.steps.append(" ".join(command[1:]))
+
+    def sleep(self, seconds: float) -> None:
+        self.steps.append(f"wait {seconds} s")
+
+    def set_aside(self, found: Fleet, instance: Instance = INSTANCE, away: str = "app-1") -> None:
+        state = local_state(*(m.name for m in found))
+        with rollout.aside(state, found, found["app-1"], instance, frozenset(away.split())):
+            self.steps.append("stop")
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> World:
+    found = World()
+    caplog.set_level(logging.INFO, logger="pyinfra")
+    for name in ("session", "ask_proxies", "telling_proxies"):
+        monkeypatch.setattr(rollout, name, getattr(found, name))
+    monkeypatch.setattr("roles.soa_engine.rollout.channel.run", found.run)
+    monkeypatch.setattr(rollout, "READY_S", 0.3)
+    return found
+
+
+def engines(*names: str, **engine: Any) -> Fleet:
+    said = {**MARK, **engine}
+    return serving(fleet(*(member(n, soa_engine=said) for n in names), "registry-1"))
+
+
+BY_MARK = [f"mark {NAME}", "stop", f"remove {FOLDER}/{NAME}", f"unmark {NAME}"]
+BY_SIGNAL = [BY_MARK[0], "kill --signal SIGUSR1 engine", *BY_MARK[1:]]
+
+
+@pytest.mark.parametrize(
+    "engine, tells, steps",
+    [
+        ({}, True, BY_MARK),
+        ({"drain": SIGNAL}, True, BY_SIGNAL),
+        ({"drain": None}, True, BY_MARK),
+        ({"drain": None, "registration": None}, True, [BY_MARK[0], "stop", BY_MARK[-1]]),
+        ({}, False, [BY_MARK[0], "wait 7 s", *BY_MARK[1:]]),
+        (
+            {"drain": None},
+            False,
+            [BY_MARK[0], f"remove {FOLDER}/{NAME}", "wait 7 s", *BY_MARK[1:]],
+        ),
+    ],
+    ids=["mark", "signal", "no drain", "nothing", "no proxy tells", "no drain, no proxy tells"],
+)
+def test_an_engine_is_called_no_more_before_it_stops(
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    engine: dict[str, Any],
+    tells: bool,
+    steps: list[str],
+) -> None:
+    world.tells = tells
+    monkeypatch.setattr("roles.soa_engine.rollout.gevent.sleep", world.sleep)
+    world.set_aside(engines("app-1", "app-2", drain_wait_s=7, **engine))
+    assert world.steps == steps
+
+
+def test_the_only_engine_goes_all_the_same_and_that_is_said(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.set_aside(engines("app-1"))
+    assert world.steps == ["stop"]
+    assert f"{NAME} is the only engine: callers will notice" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "found, instance",
+    [
+        (engines("app-1", second_port=1081), INSTANCE),
+        (engines("app-1"), Instance("engine-next", {})),
+    ],
+    ids=["beside its successor", "a leftover"],
+)
+def test_the_only_host_may_have_two_engines(world: World, found: Fleet, instance: Instance) -> None:
+    world.set_aside(found, instance)
+    assert world.steps == BY_MARK
+
+
+@pytest.mark.parametrize("away", ["app-1", "app-1 app-2"])
+def test_none_is_marked_while_there_is_no_other(world: World, away: str) -> None:
+    if away == "app-1":
+        world.listing = Listing({NAME: UP.engines["198.18.0.12:1080"]})
+    with pytest.raises(NotProven, match="has no other engine up than 198"):
+        world.set_aside(engines("app-1", "app-2"), away=away)
+    assert world.steps == []
+
+
+LISTED = Listing({NAME: ListedEngine("draining", registered=False, in_flight=1), **UP.engines})
+
+
+@pytest.mark.parametrize(
+    "engine, nodes, listing, marks, text, back",
+    [
+        ({}, {NAME}, UP, True, "is still registered", []),
+        ({}, set(), LISTED, True, "draining, 1 requests in flight", []),
+        ({}, set(), UP, False, "could not be marked as drained", []),
+        ({"drain": SIGNAL}, {NAME}, UP, True, "is still registered", []),
+        (
+            {"drain": {**SIGNAL, "undrain_signal": "SIGUSR2"}},
+            {NAME},
+            UP,
+            True,
+            "is still registered",
+            ["kill --signal SIGUSR2 engine"],
+        ),
+    ],
+    ids=["its node stays", "in flight", "no mark", "by signal", "by signal, and back"],
+)
+def test_one_that_is_not_let_go_is_asked_back_and_not_stopped(
+    world: World,
+    engine: dict[str, Any],
+    nodes: set[str],
+    listing: Listing,
+    marks: bool,
+    text: str,
+    back: list[str],
+) -> None:
+    world.nodes, world.listing, world.marks = set(nodes), listing, marks
+    with pytest.raises(NotProven, match=text):
+        world.set_aside(engines("app-1", "app-2", **engine))
+    assert "stop" not in world.steps
+    asked = ["kill --signal SIGUSR1 engine"] if "drain" in engine else []
+    assert world.steps == [f"mark {NAME}", *asked, *back, f"unmark {NAME}"]
+
+
+def test_one_whose_node_was_removed_registers_again_by_a_restart(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.tells = False
+    monkeypatch.setattr("roles.soa_engine.rollout.gevent.sleep", world.sleep)
+
+    found = engines("app-1", "app-2", drain=None)
+    aside = rollout.aside(
+        local_state("app-1", "app-2", "registry-1"), found, found["app-1"], INSTANCE, frozenset()
+    )
+    with pytest.raises(NotProven, match="Docker hangs"), aside:
+        raise NotProven("Docker hangs")
+    assert world.steps[-2:] == ["restart --time 30 engine", f"unmark {NAME}"]
