@@ -4,7 +4,7 @@ PYINFRA := .venv/bin/pyinfra
 PYTEST := $(PYTHON) -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test test-full bench soak haproxy check constraints clean
+.PHONY: help demo lab test test-full bench soak haproxy wrk check constraints clean
 
 help:  ## Say what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -32,8 +32,10 @@ test-full: .venv/ready haproxy  ## Run every test, the long ones too
 	$(PYTEST) tests/reference
 	$(PYTEST) tests/lab
 
-bench: .venv/ready  ## Measure: eight hosts that get an engine at once
+bench: .venv/ready wrk  ## Measure: installation, rollout and the proxy's data path (needs root)
 	$(PYTHON) -m tests.bench.engine_install
+	$(PYTHON) -m tests.bench.rollout
+	$(PYTHON) -m tests.bench.proxy
 
 soak: .venv/ready  ## Replace engines and proxies 50 times under a million requests (about 45 minutes)
 	$(PYTHON) -m tests.bench.soak
@@ -41,6 +43,9 @@ soak: .venv/ready  ## Replace engines and proxies 50 times under a million reque
 # The tests of the proxy's agent drive a real HAProxy.
 haproxy:
 	command -v haproxy >/dev/null || { apt-get update && apt-get install -y --no-install-recommends haproxy; }
+
+wrk:
+	command -v wrk >/dev/null || { apt-get update && apt-get install -y --no-install-recommends wrk; }
 
 check: .venv/ready  ## Lint and check types
 	.venv/bin/ruff check .
