@@ -21,6 +21,9 @@ from roles.run.fleet import Fleet, Member
 ASK_S = 3
 AT_ONCE = 20
 
+_NO_LISTING = (ValueError, LookupError, TypeError, AttributeError)
+"""What an answer of another form leads to."""
+
 
 @dataclass(frozen=True)
 class ListedEngine:
@@ -72,7 +75,7 @@ def listed_engines(state: State, proxy: TellingProxy) -> Listing | None:
                 for engine in service["engines"]
             }
             return Listing(engines, str(answer.get("since", "")))
-        except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
+        except (OSError, http.client.HTTPException, *_NO_LISTING):
             return None
         finally:
             connection.close()
