@@ -33,11 +33,11 @@ def aside(
     nothing is known.
     """
     others = {
-        n: port for n, port in telling_proxies(fleet).items() if n not in away | {member.name}
+        n: place for n, place in telling_proxies(fleet).items() if n not in away | {member.name}
     }
 
     def missing() -> str | None:
-        if any(listed_engines(state, fleet[n], port) is not None for n, port in others.items()):
+        if any(listed_engines(state, fleet[n], place) is not None for n, place in others.items()):
             return None
         return f"none of {', '.join(others)} answers, so this proxy can't be taken away"
 
@@ -79,7 +79,7 @@ def _prove_listing(
     engines = [running_name(other) for other in fleet.running(ENGINE)]
 
     def unlisted() -> str | None:
-        listing = listed_engines(state, member, status_port)
+        listing = listed_engines(state, member, (str(member.own_address), status_port))
         if listing is None:
             return "the proxy does not answer"
         if listing.since and listing.since[:26] < started_at:

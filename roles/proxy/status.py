@@ -11,7 +11,7 @@ from gevent.pool import Pool
 from pyinfra import logger
 from pyinfra.api import State
 
-from roles.container.instance import serving
+from roles.container.instance import Instance, serving
 from roles.observed.tunnel import forwarded, reaches
 from roles.proxy.plan import ROLE, name_of, proxy
 from roles.run.address import split_endpoint
@@ -19,6 +19,9 @@ from roles.run.fleet import Fleet, Member
 
 ASK_S = 3
 AT_ONCE = 20
+
+Place = tuple[str, int]
+"""An address and a port, as the host itself sees them."""
 
 
 @dataclass(frozen=True)
@@ -39,15 +42,15 @@ class Listing:
     since: str = ""
 
 
-def listed_engines(state: State, member: Member, status_port: int) -> Listing | None:
-    """Return what a proxy lists; None where it does not answer.
+def listed_engines(state: State, member: Member, place: Place) -> Listing | None:
+    """Return what the proxy whose status is told at `place` lists; None where it does not answer.
 
     Only for proxies that declare a status endpoint.
     """
     status = proxy(member).status
     assert status is not None, f"the proxy of {member.name} declares no status"
     host = state.inventory.get_host(member.name)
-    with forwarded(host, str(member.own_address), status_port) as (address, port):
+    with forwarded(host, *place) as (address, port):
         connection = http.client.HTTPConnection(address, port, timeout=ASK_S)
         try:
             connection.request("GET", status.path)
@@ -66,16 +69,29 @@ def listed_engines(state: State, member: Member, status_port: int) -> Listing | 
             connection.close()
 
 
-def telling_proxies(fleet: Fleet) -> dict[str, int]:
-    """The hosts whose proxy runs and tells its state, with the port on which it does so now."""
+def telling_proxies(fleet: Fleet) -> dict[str, Place]:
+    """The hosts whose proxy runs and tells its state, with where it does so now."""
     found = {}
     for member in fleet.running(ROLE):
         running = serving(member.observed, proxy(member).container)
         status = proxy(member).status
         if status and running:
             port = running.environment.get("OSP_STATUS_PORT", "")
-            found[member.name] = int(port) if port.isdecimal() else status.port
+            found[member.name] = (
+                _listens_at(member, running),
+                int(port) if port.isdecimal() else status.port,
+            )
     return found
+
+
+def _listens_at(member: Member, running: Instance) -> str:
+    """The address of a proxy that runs, which may not be the one that is wanted now.
+
+    It listens where it was told that it is, unless a router translates that.
+    """
+    told = running.environment.get("EXPORT_IP", "")
+    is_own = any(str(address.ip) == told for address in member.observed.addresses)
+    return told if is_own else str(member.own_address)
 
 
 def ask_proxies(state: State, fleet: Fleet, judge: Callable[[Listing], str | None]) -> str | None:
@@ -84,10 +100,10 @@ def ask_proxies(state: State, fleet: Fleet, judge: Callable[[Listing], str | Non
     One that does not answer is not content as long as a peer can connect to it: it may serve. One
     that none can connect to is left out, and named.
     """
-    ports = telling_proxies(fleet)
+    places = telling_proxies(fleet)
 
     def ask(name: str) -> str | None:
-        listing = listed_engines(state, fleet[name], ports[name])
+        listing = listed_engines(state, fleet[name], places[name])
         if listing is not None:
             found = judge(listing)
             return f"the proxy of {name} {found}" if found else None
@@ -97,7 +113,7 @@ def ask_proxies(state: State, fleet: Fleet, judge: Callable[[Listing], str | Non
             return None
         return f"the proxy of {name} does not tell its state, but {peer} can connect to it"
 
-    return next((answer for answer in Pool(AT_ONCE).map(ask, ports) if answer), None)
+    return next((answer for answer in Pool(AT_ONCE).map(ask, places) if answer), None)
 
 
 def _peer_that_reaches(state: State, fleet: Fleet, name: str) -> str | None:
