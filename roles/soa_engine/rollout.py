@@ -16,7 +16,7 @@ from roles.observed import channel
 from roles.proxy.status import ask_proxies, telling_proxies
 from roles.registry.node import Node, node
 from roles.registry.session import Registry, session
-from roles.run.conductor import Away, wait_until
+from roles.run.conductor import Away, NotProven, wait_until
 from roles.run.fleet import Fleet, Member
 from roles.soa_engine import judges
 from roles.soa_engine.plan import ROLE, container, engine, name_of, running_name, successor
@@ -172,12 +172,21 @@ def _prove(state: State, fleet: Fleet, member: Member, instance: Instance, timeo
         host.log(f"whether {name} is registered is not provable: it declares no registration")
         if not telling_proxies(fleet):
             prove_steady(state, host, instance.name)
-        wait_until(host, lambda: ask_proxies(state, fleet, judges.lists_up(name)), timeout_s)
+        _prove_listed(state, fleet, member, name, timeout_s)
     else:
         with session(host, fleet.registry_connection) as registry:
             _prove_registered(state, fleet, member, registry, node(pattern, name), timeout_s)
-            wait_until(host, lambda: ask_proxies(state, fleet, judges.lists_up(name)), timeout_s)
+            _prove_listed(state, fleet, member, name, timeout_s)
     prove_reached(state, fleet, member, name)
+
+
+def _prove_listed(state: State, fleet: Fleet, member: Member, name: str, timeout_s: int) -> None:
+    host = state.inventory.get_host(member.name)
+    try:
+        wait_until(host, lambda: ask_proxies(state, fleet, judges.lists_up(name)), timeout_s)
+    except NotProven:
+        prove_reached(state, fleet, member, name)  # tells who can't, where that is why
+        raise
 
 
 def _prove_registered(
