@@ -21,7 +21,7 @@ from tests.lab.conftest import Fleet
 from tests.lab.load import Load, Request, forget_served, load, served
 from tests.lab.reading import ENGINES, containers, get, of_each, registry, up, wait_until
 from tests.lab.running import Checkout
-from tests.lab.test_traffic import all_up, is_registered, registrations
+from tests.lab.test_traffic import all_up, is_registered, registrations, slow_calls
 
 ENGINE, PROXY = "sayhello-service-engine", "osp-proxy"
 LOGS = f"/apps/logs/{ENGINE}"
@@ -31,13 +31,18 @@ SESSION_S = 6
 DYING_S = 0.1
 """How long a killed process may still take connections, as this machine sees it when it is busy."""
 PROXY_BACK_S = 15
+LET_GO_S = 12
 
 
 @contextmanager
 def without_retries(fleet: Fleet, directory: Path) -> Iterator[Fleet]:
-    """Have the fleet with proxies that never send a request twice."""
+    """Have the fleet with proxies that never send a request twice.
+
+    Its deploys give up soon where an engine is not let go.
+    """
     own = fleet.checkout.copy(directory)
     own.edit("group_data/proxy.py", '"OSP_RETRIES": "2"', '"OSP_RETRIES": "0"')
+    own.edit("group_data/engine.py", '"timeout_s": 60', f'"timeout_s": {LET_GO_S}')
     changed = replace(fleet, checkout=own)
     run = changed.deploy()
     assert run.exit_code == 0, run.output
@@ -54,10 +59,9 @@ def steady(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[F
 
 @pytest.fixture(scope="module")
 def turned(steady: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """What replaces every engine, and gives up soon where one is not let go."""
+    """What differs in every engine from what `steady` has."""
     own = steady.checkout.copy(tmp_path_factory.mktemp("turned"))
     own.edit("group_data/engine.py", '"environment": {', '"environment": {"TURN": "2", ')
-    own.edit("group_data/engine.py", '"timeout_s": 60', '"timeout_s": 10')
     return own
 
 
@@ -75,7 +79,7 @@ class Moment:
 
 
 def done_on(host: LabHost, command: str) -> Moment:
-    lines = host.run(f"date +%s.%N && {command} >/dev/null && date +%s.%N").stdout.split()
+    lines = host.run(f"date +%s.%N && ({command}) >/dev/null && date +%s.%N").stdout.split()
     return Moment(*map(float, lines))
 
 
@@ -88,6 +92,27 @@ def process_of(host: LabHost, container: str, program: str) -> str:
 
 def endpoint(host: LabHost, port: int) -> str:
     return f"{host.address}:{port}"
+
+
+@contextmanager
+def killed(fleet: Fleet, victim: LabHost, command: str) -> Iterator[Moment]:
+    """Kill an engine by a command, when requests that last seconds are on it and on all others."""
+    with slow_calls(fleet) as slow:
+        wait_until(lambda: get(victim, 1080, "/status")["in_flight"] >= 2, "some in flight", 10)
+        yield done_on(victim, command)
+    lost = [call for call in slow if call.exception()]
+    assert lost, "nothing was in flight there"
+    others = fleet.engines - {endpoint(victim, 1080)}
+    assert {call.result() for call in slow if call not in lost} == others
+
+
+def status_of(engine: LabHost) -> dict[str, Any]:
+    """Return what an engine tells; nothing while it does not answer."""
+    try:
+        told: dict[str, Any] = get(engine, 1080, "/status")
+    except OSError:
+        return {}
+    return told
 
 
 def service(proxy: LabHost) -> dict[str, Any]:
@@ -109,19 +134,15 @@ def load_on(fleet: Fleet, *proxies: LabHost) -> Iterator[Load]:
         yield calls
 
 
-def assert_lost_in_flight_alone(
-    calls: Load, fleet: Fleet, victim: LabHost, death: Moment
-) -> list[Request]:
-    """Fail unless all that was lost was on an engine when it died; return what was."""
+def assert_lost_in_flight_alone(calls: Load, fleet: Fleet, victim: LabHost, death: Moment) -> None:
+    """Fail unless all that was lost was on an engine when it died."""
     lost = calls.failed
-    assert lost, "the load had nothing in flight there"
     assert [r for r in lost if not death.was_within(r)] == []
     assert [r for r in lost if "status 503" in r.error] == []  # it had reached no engine
     elsewhere = served([host for host in fleet.apps if host != victim], LOGS)
     assert [r for r in lost if elsewhere[r.number]] == []
     assert any(r.engine for r in calls.requests if death.was_within(r))
     assert_answered_once(calls, fleet.apps)
-    return lost
 
 
 def assert_answered_once(calls: Load, engines: Sequence[LabHost]) -> None:
@@ -139,11 +160,13 @@ def test_without_a_registry_traffic_goes_on_past_an_engine_that_dies(
         fleet.registry.run("docker stop zookeeper")
         wait_until(lambda: all(service(host)["stale"] for host in fleet.apps), "all notice")
         time.sleep(gone_s)
-        death = done_on(victim, f"docker kill {ENGINE}")
         others = fleet.engines - {endpoint(victim, 1080)}
-        wait_until(
-            lambda: all(up(host) == others for host in fleet.apps), "it is out", OUT_OF_ROTATION_S
-        )
+        with killed(fleet, victim, f"docker kill {ENGINE}") as death:
+            wait_until(
+                lambda: all(up(host) == others for host in fleet.apps),
+                "it is out",
+                OUT_OF_ROTATION_S,
+            )
         victim.run(f"docker start {ENGINE}")
         wait_until(lambda: all_up(fleet), "it is used again, unregistered", 10)
         fleet.registry.run("docker start zookeeper")
@@ -170,15 +193,24 @@ def test_most_engines_leave_the_registry_at_once_and_serve_on(steady: Fleet) -> 
 
 
 def test_an_empty_list_takes_no_engine_away(steady: Fleet) -> None:
+    """All nodes are deleted, which engines mend at once; then all engines leave for seconds."""
     fleet = steady
-    with load_on(fleet) as calls, registrations(fleet) as lists, registry(fleet.registry) as client:
+    with load_on(fleet) as calls, registry(fleet.registry) as client:
         transaction = client.transaction()
         for name in fleet.engines:
             transaction.delete(f"{ENGINES}/{name}")
         assert not [result for result in transaction.commit() if isinstance(result, Exception)]
-        wait_until(lambda: is_whole(fleet) and lists[-1] == fleet.engines, "they register again")
-    assert min(map(len, lists)) < len(fleet.engines)
+        wait_until(lambda: is_whole(fleet), "they register again")
+        of_each(fleet.apps, lambda host: host.run(f"docker kill --signal USR1 {ENGINE}"))
+        wait_until(lambda: client.get_children(ENGINES) == [], "the list is empty")
+        emptied_at = time.time()
+        time.sleep(3)
+        assert client.get_children(ENGINES) == []
+        assert all_up(fleet)
+        of_each(fleet.apps, lambda host: host.run(f"docker kill --signal USR2 {ENGINE}"))
+        wait_until(lambda: is_whole(fleet), "they register again")
     calls.assert_none_lost(fleet.apps, LOGS)
+    assert {r.engine for r in calls.requests if r.sent_at > emptied_at} == fleet.engines
 
 
 def test_nodes_that_vanish_before_they_are_read_blind_no_proxy(steady: Fleet) -> None:
@@ -200,9 +232,9 @@ def test_an_engine_restarted_before_its_session_ends_keeps_its_node(steady: Flee
     fleet, victim = steady, steady.apps[0]
     with load_on(fleet) as calls, registrations(fleet) as lists:
         before = get(victim, 1080, "/status")["instance"]
-        death = done_on(victim, f"docker restart --time 0 {ENGINE}")
+        with killed(fleet, victim, f"docker kill {ENGINE} && docker start {ENGINE}") as death:
+            wait_until(lambda: status_of(victim).get("registered"), "it is registered again")
         wait_until(lambda: is_whole(fleet), "it serves again")
-        wait_until(lambda: get(victim, 1080, "/status")["registered"], "it is registered", 5)
         assert get(victim, 1080, "/status")["instance"] != before
         time.sleep(SESSION_S + 4)  # by now the old session has ended
         assert is_whole(fleet)
@@ -228,39 +260,67 @@ def test_a_proxy_that_is_killed_costs_its_own_callers_alone(steady: Fleet, progr
     assert_answered_once(calls, fleet.apps)
 
 
+def anew(fleet: Fleet, turned: Checkout) -> Checkout:
+    """Return what replaces every engine: the one of the two that does not run now."""
+    is_turned = "TURN" in containers(fleet.apps[0])[ENGINE].environment
+    return fleet.checkout if is_turned else turned
+
+
+@contextmanager
+def suspended(host: LabHost, container: str) -> Iterator[None]:
+    """Have a container's processes stand still, as `docker pause` does, unknown to Docker."""
+    signal = f"kill -%s $(docker top {container} -eo pid | tail -n +2)"
+    host.run(signal % "STOP")
+    try:
+        yield
+    finally:
+        host.run(signal % "CONT")
+
+
+@contextmanager
+def paused(host: LabHost, container: str) -> Iterator[None]:
+    host.run(f"docker pause {container}")
+    try:
+        yield
+    finally:
+        host.run(f"docker unpause {container}")
+
+
 def test_a_suspended_proxy_stops_a_rollout_until_it_answers(
     steady: Fleet, turned: Checkout
 ) -> None:
     fleet, silent = steady, steady.apps[2]
     answering = [host for host in fleet.apps if host != silent]
+    changed = anew(fleet, turned)
     before = of_each(fleet.apps, containers)
     with load_on(fleet, *answering) as calls:
-        silent.run(f"docker pause {PROXY}")
-        try:
-            stopped = turned.run(fleet.inventory, "-y")
-        finally:
-            silent.run(f"docker unpause {PROXY}")
+        with paused(silent, PROXY):
+            refused = changed.run(fleet.inventory, "-y")
+        assert refused.exit_code == 1, refused.output
+        assert {problem.split(":")[0] for problem in refused.problems} == {"app-3"}
+        wait_until(lambda: is_whole(fleet), "the proxy is back")
+        with suspended(silent, PROXY):
+            stopped = changed.run(fleet.inventory, "-y")
         assert stopped.exit_code == 1, stopped.output
-        assert "the proxy of app-3 does not tell its state, but app-" in stopped.output
+        assert "the proxy of app-3 does not tell its state, but " in stopped.output
         assert "not yet touched: app-2, app-3" in stopped.output
-        assert [line for line in stopped.done if "soa_engine" in line] == []
         assert of_each(fleet.apps, containers) == before
         wait_until(lambda: is_whole(fleet), "the proxy is back")
-        again = turned.run(fleet.inventory, "-y")
+        again = changed.run(fleet.inventory, "-y")
         assert again.exit_code == 0, again.output
         assert [line.split(":")[0] for line in again.done] == ["app-1", "app-2", "app-3"]
     calls.assert_none_lost(fleet.apps, LOGS)
 
 
 def test_a_proxy_that_nobody_reaches_is_left_out_and_named(steady: Fleet, turned: Checkout) -> None:
-    """Follows the one before: it puts the engines back that this has replaced."""
     fleet, cut_off = steady, steady.apps[2]
     answering = [host for host in fleet.apps if host != cut_off]
+    changed = anew(fleet, turned)
     rule = "INPUT -p tcp -m multiport --dports 2080,2081 -j DROP"
     with load_on(fleet, *answering) as calls:
         cut_off.run(f"iptables -I {rule}")
         try:
-            run = fleet.deploy()
+            run = changed.run(fleet.inventory, "-y")
         finally:
             cut_off.run(f"iptables -D {rule}")
     assert run.exit_code == 0, run.output
