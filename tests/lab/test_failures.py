@@ -316,7 +316,7 @@ def test_a_proxy_that_nobody_reaches_is_left_out_and_named(steady: Fleet, turned
     fleet, cut_off = steady, steady.apps[2]
     answering = [host for host in fleet.apps if host != cut_off]
     changed = anew(fleet, turned)
-    rule = "INPUT -p tcp -m multiport --dports 2080,2081 -j DROP"
+    rule = "INPUT -p tcp -m multiport --dports 2080,2081 -j REJECT --reject-with tcp-reset"
     with load_on(fleet, *answering) as calls:
         cut_off.run(f"iptables -I {rule}")
         try:
