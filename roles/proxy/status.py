@@ -6,6 +6,7 @@ import http.client
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 from gevent.pool import Pool
 from pyinfra import logger
@@ -16,6 +17,7 @@ from roles.observed.tunnel import forwarded, reaches
 from roles.proxy.plan import ROLE, name_of, proxy
 from roles.registry.session import Registry
 from roles.run.address import split_endpoint
+from roles.run.conductor import NotProven
 from roles.run.fleet import Fleet, Member
 
 ASK_S = 3
@@ -117,18 +119,37 @@ def _listens_at(member: Member, instance: Instance) -> str:
 def unlisted_proxies(fleet: Fleet, registry: Registry) -> list[TellingProxy]:
     """The proxies that the registry knows and the fleet does not: of hosts that can't be reached by
     SSH, or of another inventory. They may call our engines all the same.
+
+    Found are those that register as `ADDRESS:PORT` with their `status_port`.
+
+    Raises:
+        NotProven: the registry does not tell its proxies.
     """
-    patterns = {part.registration for m in fleet.running(ROLE) if (part := proxy(m)).status}
+    telling = [m for m in fleet.running(ROLE) if proxy(m).status and proxy(m).registration]
     known = {found.endpoint for found in telling_proxies(fleet)}
-    via = next((member.name for member in fleet.running(ROLE)), "")
-    found = []
-    for folder in (p.removesuffix("/{address}:{port}") for p in patterns if p):
-        for name in (registry.names(folder) or frozenset()) - known:
-            port = registry.data(f"{folder}/{name}").get("status_port")
-            if isinstance(port, int):
-                address, _ = split_endpoint(name)
-                found.append(TellingProxy(name, via, name, address, port, "/status"))
-    return found
+    found = {}
+    for member in telling:
+        folder = str(proxy(member).registration).removesuffix("/{address}:{port}")
+        names = registry.names(folder)
+        if names is None:
+            raise NotProven("the registry does not tell which proxies there are")
+        for name in names - known - found.keys():
+            asked = _registered_proxy(member, name, registry.data(f"{folder}/{name}"))
+            found.update({name: asked} if asked else {})
+    return list(found.values())
+
+
+def _registered_proxy(via: Member, name: str, told: Mapping[str, object]) -> TellingProxy | None:
+    """A proxy of which no more is known than its node."""
+    status, port = proxy(via).status, told.get("status_port")
+    try:
+        address, _ = split_endpoint(name)
+        ip_address(address)
+    except ValueError:
+        return None
+    if status is None or not isinstance(port, int) or isinstance(port, bool):
+        return None
+    return TellingProxy(name, via.name, name, address, port, status.path)
 
 
 def ask_proxies(

@@ -56,7 +56,7 @@ def aside(
             yield
             _forget(host, registry, place)
         except BaseException:
-            _ask_back(state, fleet, member, instance)
+            _ask_back(state, member, instance, proxies)
             raise
         finally:
             registry.unmark(name)
@@ -100,11 +100,13 @@ def _ask_to_leave(
         channel.run(state, host, leave, timeout_s=DOCKER_S)
 
 
-def _ask_back(state: State, fleet: Fleet, member: Member, instance: Instance) -> None:
+def _ask_back(
+    state: State, member: Member, instance: Instance, proxies: list[TellingProxy]
+) -> None:
     """Ask an engine back that was drained otherwise than by the mark, which goes by itself."""
     host, drain = state.inventory.get_host(member.name), engine(member).drain
     if drain is None:
-        if not telling_proxies(fleet):  # its node was removed, and it alone can make it again
+        if not proxies:  # its node was removed, and it alone can make it again
             again = commands.restart(instance.name, engine(member).stop_timeout_s)
             limit_s = engine(member).stop_timeout_s + DOCKER_S
             channel.run(state, host, again, timeout_s=limit_s, check=False)
