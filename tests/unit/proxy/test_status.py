@@ -93,17 +93,17 @@ Nodes = dict[str, dict[str, dict[str, Any]]]
 
 
 class KnownProxies:
-    """A registry's nodes: folder to name to data. None: it does not answer."""
+    """A registry's nodes: folder to name to data."""
 
-    def __init__(self, nodes: Nodes | None) -> None:
+    def __init__(self, nodes: Nodes) -> None:
         self.nodes = nodes
 
-    def names(self, folder: str) -> frozenset[str] | None:
-        return None if self.nodes is None else frozenset(self.nodes.get(folder, {}))
+    def names(self, folder: str) -> frozenset[str]:
+        return frozenset(self.nodes.get(folder, {}))
 
     def data(self, path: str) -> dict[str, Any]:
         folder, _, name = path.rpartition("/")
-        return (self.nodes or {}).get(folder, {}).get(name, {})
+        return self.nodes.get(folder, {}).get(name, {})
 
 
 def registering(**proxy: Any) -> Fleet:
@@ -113,7 +113,7 @@ def registering(**proxy: Any) -> Fleet:
     return serving(fleet("registry-1", *proxies))
 
 
-def unlisted(found: Fleet, nodes: Nodes | None) -> list[TellingProxy]:
+def unlisted(found: Fleet, nodes: Nodes) -> list[TellingProxy]:
     registry: Any = KnownProxies(nodes)
     return unlisted_proxies(found, registry)
 
@@ -145,7 +145,6 @@ ASKED = TellingProxy(STRANGE, "app-1", STRANGE, "198.18.0.77", 2099, "/status")
         ({FOLDER: {"198.18.0.77-2080": {}}}, []),
         ({"/other/proxies": {STRANGE: {"status_port": 2099}}}, []),
         ({}, []),
-        (None, []),
     ],
     ids=[
         "ours",
@@ -157,12 +156,9 @@ ASKED = TellingProxy(STRANGE, "app-1", STRANGE, "198.18.0.77", 2099, "/status")
         "named otherwise",
         "another folder",
         "nothing",
-        "no answer",
     ],
 )
-def test_which_proxies_the_registry_alone_knows(
-    nodes: Nodes | None, asked: list[TellingProxy]
-) -> None:
+def test_which_proxies_the_registry_alone_knows(nodes: Nodes, asked: list[TellingProxy]) -> None:
     assert unlisted(registering(), nodes) == asked
 
 
