@@ -35,11 +35,10 @@ def current(observed: Observed, name: str) -> Container | None:
 
     A run that ended in the middle of an exchange has left it under the name of the next one.
     """
-    found = observed.container(name)
-    if found is not None:
-        return found
-    following = observed.container(f"{name}{NEXT}")
-    return following if following and following.running else None
+    found, following = observed.container(name), observed.container(f"{name}{NEXT}")
+    if following and following.running and not (found and found.running):
+        return following
+    return found
 
 
 def serving(observed: Observed, name: str) -> Instance | None:
@@ -48,10 +47,11 @@ def serving(observed: Observed, name: str) -> Instance | None:
     return Instance.of(found) if found and found.running else None
 
 
-def leftover(observed: Observed, name: str) -> Container | None:
-    """What a run that ended early has left beside NAME, and is in the way of nothing."""
+def leftovers(observed: Observed, name: str) -> list[Container]:
+    """What a run that ended early has left beside the container that serves as NAME."""
     serves = current(observed, name)
-    if serves is None or serves.name != name:
-        return None
-    names = (f"{name}{BEFORE}", f"{name}{NEXT}")
-    return next((c for beside in names if (c := observed.container(beside))), None)
+    if serves is None:
+        return []
+    names = (f"{name}{NEXT}", name, f"{name}{BEFORE}")
+    found = [observed.container(beside) for beside in names if beside != serves.name]
+    return [container for container in found if container]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from roles.container.difference import Difference, differences
-from roles.container.instance import current, is_beside, leftover
+from roles.container.instance import current, is_beside, leftovers
 from roles.container.part import PartSpec
 from roles.container.spec import PART_LABEL, TO_BE_BUILT, ContainerSpec
 from roles.images.plan import delivered_ids
@@ -116,16 +116,22 @@ def _release(version: str) -> tuple[int, ...]:
 def container_change(host: str, spec: ContainerSpec, observed: Observed) -> ContainerChange | None:
     """The change that a container needs; None where it runs as wanted."""
     decided, found = verdict(spec, current(observed, spec.name), observed)
-    left = leftover(observed, spec.name)
-    if decided == "keep" and left:
-        why = "left by a run that ended early"
-        action = f"remove container {left.name}"
-        return ContainerChange(host, spec.part, action, why, left.running, "tidy")
     if decided == "keep":
-        return None
+        return _tidying(host, spec, observed)
     why = {"create": "absent", "start": "stopped"}.get(decided) or "; ".join(map(str, found))
     action = f"{decided} container {spec.name}"
     return ContainerChange(host, spec.part, action, why, decided == "replace", decided, found)
+
+
+def _tidying(host: str, spec: ContainerSpec, observed: Observed) -> ContainerChange | None:
+    """What a run that ended early has left to be done."""
+    serves, left = current(observed, spec.name), leftovers(observed, spec.name)
+    done = [f"rename container {serves.name}"] if serves and serves.name != spec.name else []
+    done += [f"remove container {container.name}" for container in left]
+    if not done:
+        return None
+    why, interrupts = "a run ended early", any(container.running for container in left)
+    return ContainerChange(host, spec.part, " and ".join(done), why, interrupts, "tidy")
 
 
 def container_changes(

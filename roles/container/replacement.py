@@ -51,33 +51,26 @@ class Replacement:
     def stop_first(self) -> None:
         """Create, start, update or replace the container; return when it is healthy."""
         self.host.log(self.change.action)
+        self.adopt()
         name = self.spec.name
-        if self.change.verdict == "tidy":
-            self.tidy()
-            return
         if self.change.verdict == "update":
             fields = {difference.field for difference in self.change.differences}
             self._ask(commands.update(self.spec, fields))
             return
         if self.change.verdict == "start":
-            self._docker(*self._as_current(), commands.start(name))
-        elif self.change.verdict == "replace":
-            self._clear()
-            self._docker(*self._as_current())
-            self._stop(name)
-            kept = f"{name}{BEFORE}"
-            self._docker(commands.rename(name, kept), commands.never_restart(kept))
-            self._run(self.spec)
+            self._docker(commands.start(name))
         else:
-            self._clear()
+            if self.change.verdict == "replace":
+                kept = f"{name}{BEFORE}"
+                self._stop(name)
+                self._docker(commands.rename(name, kept), commands.never_restart(kept))
             self._run(self.spec)
         self.await_health(Instance.of(self.spec))
 
     def start_beside(self, spec: ContainerSpec) -> Instance:
         """Start the new container beside the old one; return when it is healthy."""
         self.host.log(self.change.action)
-        self._clear()
-        self._docker(*self._as_current())
+        self.adopt()
         beside = replace(spec, name=f"{spec.name}{NEXT}")
         self._run(beside)
         self.await_health(Instance.of(beside))
@@ -87,48 +80,68 @@ class Replacement:
         """Stop the container that the one beside it is to take the place of."""
         self._stop(self.spec.name)
 
+    def adopt(self) -> None:
+        """Give its name to a container that a run has left under the name of the next one."""
+        if self.old and self.old.name != self.spec.name:
+            self.settle()
+
     def settle(self) -> None:
         """Give the new container its name, and remove what was kept to go back to."""
-        name = self.spec.name
-        there = self._there()
-        kept, following = f"{name}{BEFORE}", f"{name}{NEXT}"
-        words: list[Command] = []
+        name, there = self.spec.name, self._there()
+        kept, following, failed = f"{name}{BEFORE}", f"{name}{NEXT}", f"{name}{FAILED}"
+        words = [commands.remove(kept)] if kept in there else []
         if following in there:
-            words += [commands.rename(name, kept)] if name in there else []
-            words += [commands.rename(following, name)]
-        doomed = [kept] if kept in there or following in there else []
-        doomed += [f"{name}{FAILED}"] if f"{name}{FAILED}" in there else []
-        self._docker(*words, *map(commands.remove, doomed))
+            if name in there:
+                words += [commands.rename(name, kept), commands.rename(following, name)]
+                words += [commands.remove(kept)]
+            else:
+                words += [commands.rename(following, name)]
+        words += [commands.remove(failed)] if failed in there else []
+        self._docker(*words)
+
+    def remove_leftovers(self) -> None:
+        """Remove what an earlier run has left beside the container; nobody calls it any more.
+
+        What was kept to go back to stays where nothing else is there.
+        """
+        name, there = self.spec.name, self._there()
+        old = self.old.name if self.old else name
+        beside = [f"{name}{NEXT}", *([f"{name}{BEFORE}"] if name in there else [])]
+        for left in beside:
+            if left in there and left != old:
+                self._stop(left)
+                self._docker(commands.remove(left))
 
     def take_back(self) -> str | None:
         """Stop the new container, keep it to be looked at, and have the old one run again."""
-        name = self.spec.name
-        there = self._there()
-        kept, following, failed = f"{name}{BEFORE}", f"{name}{NEXT}", f"{name}{FAILED}"
-        new = following if following in there else name
-        is_new = following in there or kept in there or self.old is None
-        if is_new and new in there:
-            self.show_logs(new)
-            clear = [commands.remove(failed)] if failed in there else []
-            self._docker(commands.never_restart(new), *clear)
-            self._stop(new)
-            self._docker(commands.rename(new, failed))
-            self.host.log(f"is kept, stopped, as {failed}: {self.change.action}", logger.warning)
-        if self.old is None or not self.old.running:
-            return None
-        back = [commands.rename(kept, name)] if kept in there else []
-        policy = [commands.restart_as(name, self.old)] if kept in there else []
-        self._docker(*back, *policy, commands.start(name))
-        return f"{name} as it was before runs again"
+        kept, there = f"{self.spec.name}{BEFORE}", self._there()
+        if self.old is None or kept in there:
+            self.keep_failed(self.spec.name)
+        return self.old_again()
 
-    def tidy(self) -> None:
-        """Remove what a run that ended early has left beside the container."""
-        name = self.spec.name
-        there = self._there()
-        for beside in (f"{name}{NEXT}", f"{name}{BEFORE}"):
-            if beside in there:
-                self._stop(beside)
-                self._docker(commands.remove(beside))
+    def keep_failed(self, name: str) -> None:
+        """Stop a new container, and keep it under a name that is in nobody's way."""
+        failed, there = f"{self.spec.name}{FAILED}", self._there()
+        if name not in there:
+            return
+        self.show_logs(name)
+        clear = [commands.remove(failed)] if failed in there else []
+        self._docker(commands.never_restart(name), *clear)
+        self._stop(name)
+        self._docker(commands.rename(name, failed))
+        self.host.log(f"the new container is kept, stopped, as {failed}", logger.warning)
+
+    def old_again(self) -> str | None:
+        """Have the old container run again; say so, or None where there was none that ran."""
+        name, there = self.spec.name, self._there()
+        kept = f"{name}{BEFORE}"
+        if kept in there and name not in there:
+            policy = commands.restart_as(name, self.old or self.spec)
+            self._docker(commands.rename(kept, name), policy)
+        elif self.old is None or not self.old.running:
+            return None
+        self._docker(commands.start(name))
+        return f"{name} as it was before runs"
 
     def await_health(self, instance: Instance) -> None:
         """Have the container's own health check pass, asked now instead of at its interval.
@@ -166,24 +179,6 @@ class Replacement:
             return
         for line in logs.last_lines.splitlines():
             self.host.log(f"{name}: {line}", log_func=logger.error)
-
-    def _as_current(self) -> list[Command]:
-        """Give back its name to a container that a run left under the name of the next one."""
-        name = self.spec.name
-        if self.old is None or self.old.name == name:
-            return []
-        return [commands.rename(self.old.name, name)]
-
-    def _clear(self) -> None:
-        """Remove what an earlier replacement has left; nothing of it serves."""
-        there = self._there()
-        old = self.old.name if self.old else None
-        name = self.spec.name
-        kept = [f"{name}{BEFORE}"] if name in there else []
-        for beside in (f"{name}{NEXT}", *kept):
-            if beside in there and beside != old:
-                self._stop(beside)
-                self._docker(commands.remove(beside))
 
     def _there(self) -> frozenset[str]:
         listed = ["docker", "ps", "--all", "--format", "{{.Names}}"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
 import gevent
@@ -11,11 +11,11 @@ from pyinfra import logger
 from pyinfra.api import FunctionCommand, Host, State
 from pyinfra.api.command import PyinfraCommand
 
-from roles.container.instance import BEFORE, NEXT, Instance, current, serving
+from roles.container.instance import NEXT, Instance, current, leftovers, serving
 from roles.container.plan import ContainerChange, Specify, container_changes
 from roles.container.replacement import DOCKER_S, Replacement
 from roles.container.spec import ContainerSpec
-from roles.observed import channel
+from roles.observed import Container, channel
 from roles.run.conductor import FAILURES, Away, NotProven, Treatment, conduct
 from roles.run.current import current_fleet
 from roles.run.fleet import Fleet, Member
@@ -38,6 +38,10 @@ def at_once(
     state: State, fleet: Fleet, member: Member, instance: Instance, away: Away
 ) -> Iterator[None]:
     yield
+
+
+def nobody_is_aside(away: Away) -> AbstractContextManager[None]:
+    return nullcontext()
 
 
 def _is_ready(state: State, fleet: Fleet, member: Member) -> None:
@@ -120,46 +124,49 @@ class Rollout:
         part = member.part(self.role)
         assert part is not None, f"{member.name} runs no {self.role}"
         old = current(member.observed, spec.name)
-        beside = self.successor(fleet, member) if change.verdict == "replace" else None
-        if beside:
-            beside = replace(beside, image_id=spec.image_id)
         doing = Replacement(state, host, spec, change, old, part.ready_timeout_s)
-        starts_first = beside is not None and old is not None and old.running
+        exchange = _Exchange(self, state, fleet, member, spec, old, doing)
+        beside = self.successor(fleet, member) if change.verdict == "replace" else None
+        if change.verdict == "tidy":
+            return exchange.tidying(host, change)
+        if beside and old and old.running:
+            return exchange.starting_first(host, change, replace(beside, image_id=spec.image_id))
+        return exchange.stopping_first(host, change)
 
-        def stopping() -> Instance | None:
-            """What callers would notice the end of."""
-            if change.verdict == "tidy":
-                left = (member.observed.container(f"{spec.name}{s}") for s in (NEXT, BEFORE))
-                return next((Instance.of(c) for c in left if c and c.running), None)
-            return serving(member.observed, spec.name)
 
+@dataclass(frozen=True)
+class _Exchange:
+    """One host's change of a container, as the conductor has it done."""
+
+    rollout: Rollout
+    state: State
+    fleet: Fleet
+    member: Member
+    spec: ContainerSpec
+    old: Container | None
+    doing: Replacement
+
+    def tidying(self, host: Host, change: ContainerChange) -> Treatment:
+        def apply(away: Away) -> None:
+            host.log(change.action)
+            self._remove_leftovers(away)
+            self.doing.adopt()
+
+        return Treatment(host, (change,), nobody_is_aside, apply, prove=self._prove_old)
+
+    def stopping_first(self, host: Host, change: ContainerChange) -> Treatment:
         def aside(away: Away) -> AbstractContextManager[None]:
-            instance = stopping() if change.interrupts and not starts_first else None
-            if instance is None:
+            serves = serving(self.member.observed, self.spec.name)
+            if serves is None or not change.interrupts:
                 return nullcontext()
-            return self.aside(state, fleet, member, instance, away)
-
-        def start_first(away: Away) -> None:
-            assert beside is not None and old is not None
-            self.prove(state, fleet, member, doing.start_beside(beside))
-            relieved = self.relieved or self.aside
-            with relieved(state, fleet, member, Instance(spec.name, old.environment), away):
-                doing.stop_old()
+            return self._aside(serves, away)
 
         def apply(away: Away) -> None:
-            if starts_first:
-                start_first(away)
-            else:
-                doing.stop_first()
+            self._remove_leftovers(away)
+            self.doing.stop_first()
 
         def prove() -> None:
-            found = beside if starts_first and beside else spec
-            name = f"{spec.name}{NEXT}" if starts_first else spec.name
-            self.prove(state, fleet, member, Instance(name, found.environment))
-
-        def prove_back() -> None:
-            if old is not None:
-                self.prove(state, fleet, member, Instance(spec.name, old.environment))
+            self._prove(Instance.of(self.spec))
 
         return Treatment(
             host=host,
@@ -167,10 +174,69 @@ class Rollout:
             aside=aside,
             apply=apply,
             prove=prove,
-            settle=doing.settle,
-            take_back=doing.take_back,
-            prove_back=prove_back,
+            settle=self.doing.settle,
+            take_back=lambda away: self.doing.take_back(),
+            prove_back=self._prove_old,
         )
+
+    def starting_first(
+        self, host: Host, change: ContainerChange, beside: ContainerSpec
+    ) -> Treatment:
+        following = Instance(f"{self.spec.name}{NEXT}", beside.environment)
+
+        def apply(away: Away) -> None:
+            self._remove_leftovers(away)
+            self._prove(self.doing.start_beside(beside))
+            assert self.old is not None, "nothing can start beside nothing"
+            before = Instance(self.spec.name, self.old.environment)
+            with self._relieved(before, away):
+                self.doing.stop_old()
+
+        def take_back(away: Away) -> str | None:
+            """The old one first: the new one may be the only one that serves."""
+            back = self.doing.old_again()
+            self._prove_old()
+            try:
+                with self._relieved(following, away):
+                    self.doing.keep_failed(following.name)
+            except FAILURES as error:
+                host.log(f"is stopped though callers may notice: {error}", logger.warning)
+                self.doing.keep_failed(following.name)
+            return back
+
+        return Treatment(
+            host=host,
+            changes=(change,),
+            aside=nobody_is_aside,
+            apply=apply,
+            prove=lambda: self._prove(following),
+            settle=self.doing.settle,
+            take_back=take_back,
+            prove_back=self._prove_old,
+        )
+
+    def _remove_leftovers(self, away: Away) -> None:
+        """Remove what an earlier run has left; what runs of it is out of service before."""
+        left = leftovers(self.member.observed, self.spec.name)
+        with ExitStack() as stack:
+            for container in left:
+                if container.running:
+                    stack.enter_context(self._aside(Instance.of(container), away))
+            self.doing.remove_leftovers()
+
+    def _aside(self, instance: Instance, away: Away) -> AbstractContextManager[None]:
+        return self.rollout.aside(self.state, self.fleet, self.member, instance, away)
+
+    def _relieved(self, instance: Instance, away: Away) -> AbstractContextManager[None]:
+        leaves = self.rollout.relieved or self.rollout.aside
+        return leaves(self.state, self.fleet, self.member, instance, away)
+
+    def _prove(self, instance: Instance) -> None:
+        self.rollout.prove(self.state, self.fleet, self.member, instance)
+
+    def _prove_old(self) -> None:
+        if self.old is not None:
+            self._prove(Instance(self.spec.name, self.old.environment))
 
 
 def prove_steady(state: State, host: Host, name: str) -> None:

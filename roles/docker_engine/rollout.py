@@ -10,7 +10,7 @@ from pyinfra import logger
 from pyinfra.api import FunctionCommand, Host, State
 from pyinfra.api.command import PyinfraCommand
 
-from roles.container.instance import Instance, serving
+from roles.container.instance import Instance, current, serving
 from roles.container.rollout import Rollout
 from roles.docker_engine import commands, service
 from roles.docker_engine.commands import Cargo, Step
@@ -142,23 +142,14 @@ def running_parts(member: Member) -> list[tuple[Rollout, Instance]]:
 
 def running_containers(member: Member) -> dict[str, int]:
     """Our containers that run on a host now, with the seconds that each may take to stop."""
-    return {
-        part.container: part.stop_timeout_s
-        for role, part in member.parts.items()
-        if _runs(member, role)
-    }
+    serves = [(part, serving(member.observed, part.container)) for part in member.parts.values()]
+    return {instance.name: part.stop_timeout_s for part, instance in serves if instance}
 
 
 def _has(member: Member, role: str) -> bool:
     """Whether a host has the part's container, running or not."""
     part = member.part(role)
-    return part is not None and member.observed.container(part.container) is not None
-
-
-def _runs(member: Member, role: str) -> bool:
-    part = member.part(role)
-    found = member.observed.container(part.container) if part else None
-    return found is not None and found.running
+    return part is not None and current(member.observed, part.container) is not None
 
 
 def tell(

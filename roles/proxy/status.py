@@ -21,6 +21,9 @@ from roles.run.fleet import Fleet, Member
 ASK_S = 3
 AT_ONCE = 20
 
+_NO_LISTING = (ValueError, LookupError, TypeError, AttributeError)
+"""What an answer of another form leads to."""
+
 
 @dataclass(frozen=True)
 class ListedEngine:
@@ -72,7 +75,7 @@ def listed_engines(state: State, proxy: TellingProxy) -> Listing | None:
                 for engine in service["engines"]
             }
             return Listing(engines, str(answer.get("since", "")))
-        except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
+        except (OSError, http.client.HTTPException, *_NO_LISTING):
             return None
         finally:
             connection.close()
@@ -95,10 +98,20 @@ def telling_proxy(member: Member, instance: Instance) -> TellingProxy | None:
         name=member.name,
         via=member.name,
         endpoint=name_of(member, instance),
-        address=str(member.own_address),
+        address=_listens_at(member, instance),
         status_port=int(told) if told.isdecimal() else status.port,
         status_path=status.path,
     )
+
+
+def _listens_at(member: Member, instance: Instance) -> str:
+    """The address of a proxy that runs, which may not be the one that is wanted now.
+
+    It listens where it was told that it is, unless a router translates that.
+    """
+    told = instance.environment.get("EXPORT_IP", "")
+    is_own = any(str(address.ip) == told for address in member.observed.addresses)
+    return told if is_own else str(member.own_address)
 
 
 def unlisted_proxies(fleet: Fleet, registry: Registry) -> list[TellingProxy]:

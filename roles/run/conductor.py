@@ -56,7 +56,7 @@ class Treatment:
     prove: Callable[[], None]
     settle: Callable[[], None] = _nothing
     """Clear away what was kept to go back to, once the change is proven."""
-    take_back: Callable[[], str | None] | None = None
+    take_back: Callable[[Away], str | None] | None = None
     """Put back what ran before; says what does, None where nothing did. None: no way back."""
     prove_back: Callable[[], None] = _nothing
     """Prove what was put back."""
@@ -170,11 +170,11 @@ def _applied(treatment: Treatment, away: Away) -> str | None:
     with treatment.aside(away):
         failure = _error_of(lambda: treatment.apply(away))
         if failure:
-            back = _put_back(treatment)
+            back = _put_back(treatment, away)
     if failure is None:
         failure = _error_of(treatment.prove)
         if failure is None:
-            treatment.settle()
+            _settle(treatment)
             return None
         back = _put_back_aside(treatment, away)
     if back is None:
@@ -197,15 +197,22 @@ def _put_back_aside(treatment: Treatment, away: Away) -> str | None:
         return None
     try:
         with treatment.aside(away):
-            return _put_back(treatment)
+            return _put_back(treatment, away)
     except FAILURES as error:
         treatment.host.log(f"is put back though callers may notice: {error}", logger.warning)
-    return _put_back(treatment)
+    return _put_back(treatment, away)
 
 
-def _put_back(treatment: Treatment) -> str | None:
+def _settle(treatment: Treatment) -> None:
+    """What is proven serves, whatever could not be cleared away: the next run does that."""
+    error = _error_of(treatment.settle)
+    if error:
+        treatment.host.log(f"was changed, but not tidied up: {error}", logger.warning)
+
+
+def _put_back(treatment: Treatment, away: Away) -> str | None:
     try:
-        return treatment.take_back() if treatment.take_back else None
+        return treatment.take_back(away) if treatment.take_back else None
     except FAILURES as error:
         treatment.host.log(f"what ran before was not put back: {error}", logger.error)
         return None

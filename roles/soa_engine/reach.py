@@ -56,7 +56,7 @@ def shown(matrix: Matrix) -> str:
     """The matrix as text: a line for each proxy's host, a column for each engine."""
     callers = list(dict.fromkeys(caller for caller, _ in matrix))
     engines = list(dict.fromkeys(engine for _, engine in matrix))
-    width = max(map(len, callers), default=0)
+    width = max(map(len, ["from", *callers]))
     lines = [f"  {'from':<{width}}  {'  '.join(engines)}"]
     for caller in callers:
         marks = (f"{'yes' if matrix[caller, e] else 'NO':<{len(e)}}" for e in engines)

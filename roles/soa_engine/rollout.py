@@ -180,12 +180,11 @@ def _prove(state: State, fleet: Fleet, member: Member, instance: Instance, timeo
         host.log(f"whether {name} is registered is not provable: it declares no registration")
         if not proxies:
             prove_steady(state, host, instance.name)
-        wait_until(host, listed, timeout_s)
     else:
         with session(host, fleet.registry_connection) as registry:
             _prove_registered(state, fleet, member, registry, node(pattern, name), timeout_s)
-            wait_until(host, listed, timeout_s)
     prove_reached(state, fleet, member, name)
+    wait_until(host, listed, timeout_s)
 
 
 def _prove_registered(

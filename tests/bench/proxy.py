@@ -68,9 +68,11 @@ def compare(fleet: Deployed) -> str:
         requests_per_s(host, port, WARM_UP_S)
     rounds = [[requests_per_s(host, port, ROUND_S) for port in ports] for _ in range(ROUNDS)]
     proxy, bare = map(statistics.median, zip(*rounds, strict=True))
+    ratios = [proxy / bare for proxy, bare in rounds]
     return (
         f"requests a second: {proxy:.0f} through the proxy, {bare:.0f} through bare HAProxy: "
-        f"{proxy / bare:.3f} of it (medians of {ROUNDS} rounds of {ROUND_S} s, in turns)\n"
+        f"{proxy / bare:.3f} of it (medians of {ROUNDS} rounds of {ROUND_S} s, in turns; "
+        f"{min(ratios):.3f} to {max(ratios):.3f} in a round)\n"
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from roles.container.instance import Instance, current, is_beside, leftover, serving
+from roles.container.instance import Instance, current, is_beside, leftovers, serving
 from roles.container.spec import ContainerSpec
 from roles.observed import Container, Observed
 from tests.unit.build import fitted, running
@@ -27,28 +27,36 @@ def host(*names: str) -> Observed:
 @pytest.mark.parametrize(
     "names, is_current, serves, left",
     [
-        ((), None, None, None),
-        (("engine",), "engine", "engine", None),
-        (("engine!",), "engine", None, None),
-        (("proxy", "engine-failed!"), None, None, None),
-        (("engine-before!",), None, None, None),
+        ((), None, None, ""),
+        (("engine",), "engine", "engine", ""),
+        (("engine!",), "engine", None, ""),
+        (("proxy", "engine-failed!"), None, None, ""),
+        (("engine-before!",), None, None, ""),
         (("engine", "engine-before!"), "engine", "engine", "engine-before"),
         (("engine", "engine-before"), "engine", "engine", "engine-before"),
         (("engine", "engine-next!"), "engine", "engine", "engine-next"),
         (("engine", "engine-next"), "engine", "engine", "engine-next"),
-        (("engine", "engine-before!", "engine-next"), "engine", "engine", "engine-before"),
-        (("engine", "engine-failed!"), "engine", "engine", None),
-        (("engine-before!", "engine-next"), "engine-next", "engine-next", None),
-        (("engine-before!", "engine-next!"), None, None, None),
+        (
+            ("engine", "engine-before!", "engine-next"),
+            "engine",
+            "engine",
+            "engine-next engine-before",
+        ),
+        (("engine", "engine-failed!"), "engine", "engine", ""),
+        (("engine-before!", "engine-next"), "engine-next", "engine-next", "engine-before"),
+        (("engine!", "engine-next"), "engine-next", "engine-next", "engine"),
+        (("engine!", "engine-next!"), "engine", None, "engine-next"),
+        (("engine-before!", "engine-next!"), None, None, ""),
     ],
     ids=lambda value: "+".join(value) or "none" if isinstance(value, tuple) else None,
 )
 def test_which_container_is_whose(
-    names: tuple[str, ...], is_current: str | None, serves: str | None, left: str | None
+    names: tuple[str, ...], is_current: str | None, serves: str | None, left: str
 ) -> None:
     observed = host(*names)
-    found, instance, beside = (ask(observed, "engine") for ask in (current, serving, leftover))
-    assert [each and each.name for each in (found, instance, beside)] == [is_current, serves, left]
+    found, instance = current(observed, "engine"), serving(observed, "engine")
+    assert [each and each.name for each in (found, instance)] == [is_current, serves]
+    assert " ".join(container.name for container in leftovers(observed, "engine")) == left
 
 
 @pytest.mark.parametrize(

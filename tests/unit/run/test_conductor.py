@@ -62,7 +62,7 @@ def treatment(
         finally:
             take("undrain")
 
-    def take_back() -> str:
+    def take_back(away: Away) -> str:
         take("take back")
         return "what was before runs again"
 
