@@ -13,6 +13,9 @@ for last; do :; done
 case $1 in
     run) line="run $4"; cat >stdin ;;
     ps | inspect | exec) line= ;;
+    unpause)
+        grep -qs ^paused "containers/$2" || {{ echo "Container $2 is not paused" >&2; exit 1; }}
+        line="$*" ;;
     *) line="$*" ;;
 esac
 if [ "$line" ]; then
@@ -24,7 +27,11 @@ there() {{ [ -e "$1" ] || {{ echo "No such container: $1" >&2; exit 1; }}; }}
 free() {{ [ ! -e "$1" ] || {{ echo "The container name /$1 is already in use" >&2; exit 1; }}; }}
 case $1 in
     run) free "$4"; cat ../state_of_new >"$4"; echo new >>"$4" ;;
-    start) there "$last"; sed -i 1s/false/true/ "$last" ;;
+    start)
+        there "$last"
+        ! grep -q ^paused "$last" || {{ echo "cannot start a paused container" >&2; exit 1; }}
+        sed -i 1s/false/true/ "$last" ;;
+    unpause) sed -i 1s/paused/true/ "$last" ;;
     stop) there "$last"; sed -i 1s/true/false/ "$last" ;;
     rm) there "$last"; ! grep -q true "$last" || exit 1; rm "$last" ;;
     rename) there "$2"; free "$3"; mv "$2" "$3" ;;
@@ -60,7 +67,7 @@ class Docker:
             (self._folder / "containers" / found.name).write_text(f"{state}\nold\n")
 
     def becomes(self, name: str, state: str) -> None:
-        """Have a container be so, of itself."""
+        """Have a container be so, of itself: `true 0` runs, `false 0` doesn't, or `paused 0`."""
         (self._folder / "containers" / name).write_text(f"{state}\nold\n")
 
     def drop(self, *names: str) -> None:
@@ -83,7 +90,10 @@ class Docker:
 
     @property
     def told(self) -> list[str]:
-        """Every call that changes something, and `logs`; of `run` the container's name alone."""
+        """Every call that changes something, and `logs`; of `run` the container's name alone.
+
+        To unpause what is not paused changes nothing.
+        """
         told = self._folder / "told"
         return told.read_text().splitlines() if told.exists() else []
 

@@ -14,6 +14,7 @@ import pytest
 from roles.container import commands
 from roles.container.options import Health
 from roles.container.spec import ContainerSpec
+from tests.unit.container.fake_docker import Docker
 
 SPEC = ContainerSpec(
     part="soa_engine",
@@ -213,7 +214,6 @@ def test_no_variables() -> None:
     "words, expected",
     [
         (commands.stop("engine", 30), "docker stop --time 30 engine"),
-        (commands.start("engine"), "docker start engine"),
         (commands.remove("engine"), "docker rm --volumes engine"),
         (commands.signal("engine", "SIGUSR1"), "docker kill --signal SIGUSR1 engine"),
         (commands.last_logs("engine"), "docker logs --tail 15 engine"),
@@ -222,6 +222,36 @@ def test_no_variables() -> None:
 )
 def test_other_commands(words: list[str], expected: str) -> None:
     assert shlex.join(words) == expected
+
+
+@pytest.mark.parametrize(
+    "before, told",
+    [
+        ("false 0", ["start engine"]),
+        ("true 0", ["start engine"]),
+        ("paused 0", ["unpause engine"]),
+    ],
+    ids=["stopped", "running", "paused"],
+)
+def test_start_has_a_container_run_whatever_it_was(
+    docker: Docker, before: str, told: list[str]
+) -> None:
+    docker.becomes("engine", before)
+    subprocess.run(commands.start("engine"), check=True)
+    assert docker.told == told
+    assert docker.containers == {"engine": "old runs"}
+
+
+def test_start_fails_where_docker_does(docker: Docker) -> None:
+    done = subprocess.run(commands.start("engine"), capture_output=True, text=True, check=False)
+    assert done.returncode
+    assert done.stderr == "No such container: engine\n"
+
+
+def test_no_name_is_read_by_the_shell_that_starts_it(docker: Docker) -> None:
+    docker.becomes("$(echo a) b", "false 0")
+    subprocess.run(commands.start("$(echo a) b"), check=True)
+    assert docker.told == ["start $(echo a) b"]
 
 
 def test_a_running_container_is_never_removed_by_force() -> None:

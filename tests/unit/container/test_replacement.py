@@ -133,6 +133,14 @@ def test_the_old_one_is_stopped_first(
     assert machine.docker.containers == left
 
 
+def test_one_that_was_paused_runs_on(machine: Machine) -> None:
+    replacement = machine.replacement(STOPPED)
+    machine.docker.becomes("engine", "paused 0")
+    replacement.stop_first()
+    assert machine.docker.told == ["unpause engine"]
+    assert machine.docker.containers == {"engine": "old runs"}
+
+
 def test_a_container_is_told_its_variables_by_stdin(machine: Machine) -> None:
     machine.replacement().stop_first()
     assert "PASSWORD=se cret\n" in machine.docker.stdin

@@ -12,7 +12,7 @@ import pytest
 from pyinfra.api import Host, State
 
 from roles.container.instance import Instance
-from roles.container.rollout import Rollout, prove_steady
+from roles.container.rollout import Rollout, at_once, prove_steady
 from roles.observed import Container
 from roles.run.conductor import Away, NotProven
 from roles.run.fleet import Fleet, Member
@@ -192,6 +192,63 @@ def test_a_successor_is_proven_before_the_old_one_is_set_aside(
     ]
     assert f"EXPORT_PORT={next_port}\n" in story.docker.stdin
     assert story.docker.containers == {"engine": "new runs"}
+
+
+def test_one_whose_successor_serves_may_be_relieved_otherwise(story: Story) -> None:
+    aways: list[Away] = []
+
+    @contextmanager
+    def relieved(
+        state: State, fleet: Fleet, member: Member, instance: Instance, away: Away
+    ) -> Iterator[None]:
+        aways.append(away)
+        story.tell(f"relieve {_named(instance)}")
+        yield
+        story.tell(f"end relieve {_named(instance)}")
+
+    found = having(WITH_SECOND, other())
+    assert conducted(story, found, successor=successor, relieved=relieved) is True
+    assert story.steps[:5] == [
+        "run engine-next",
+        "prove engine-next:1081",
+        "relieve engine:1080",
+        "stop --time 30 engine",
+        "end relieve engine:1080",
+    ]
+    assert aways == [frozenset({"app-1"})]
+    assert story.aways == []
+
+
+def test_one_that_is_relieved_at_once_is_stopped_with_nobody_asked(story: Story) -> None:
+    found = having(WITH_SECOND, other())
+    assert conducted(story, found, successor=successor, relieved=at_once) is True
+    assert story.steps == [
+        "run engine-next",
+        "prove engine-next:1081",
+        "stop --time 30 engine",
+        "prove engine-next:1081",
+        "rename engine engine-before",
+        "rename engine-next engine",
+        "rm --volumes engine-before",
+    ]
+
+
+@pytest.mark.parametrize(
+    "containers, steps",
+    [
+        ((other(),), ["aside engine:1080", "stop --time 30 engine"]),
+        (
+            (running(SPEC), other("engine-next")),
+            ["aside engine-next:1080", "stop --time 30 engine-next"],
+        ),
+    ],
+    ids=["no successor", "a leftover"],
+)
+def test_one_without_a_successor_is_set_aside_all_the_same(
+    story: Story, containers: tuple[Container, ...], steps: list[str]
+) -> None:
+    assert conducted(story, having(FLEET, *containers), relieved=at_once) is True
+    assert story.steps[:2] == steps
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -47,6 +48,20 @@ def test_containers_of_ours_that_a_stop_left_are_started() -> None:
         "app-1: docker_engine: start docker.service and engine: stopped"
     ]
     assert plan(change(FLEET, "app-1", wanted=wanted)) == []
+
+
+def test_one_that_serves_under_the_next_name_is_not_stopped() -> None:
+    """A rollout that ended early has left the one that it replaced beside it."""
+    containers = [c for c in FLEET["app-1"].observed.containers if c.name != "engine"]
+    engine = FLEET["app-1"].observed.container("engine")
+    assert engine
+    kept = [
+        replace(engine, name="engine-next"),
+        replace(engine, name="engine-before", running=False),
+    ]
+    wanted = one(fitted(), action="start").wanted
+    found = look_again(FLEET, "app-1", containers=(*containers, *kept))
+    assert plan(change(found, "app-1", wanted=wanted)) == []
 
 
 def test_hosts_outside_the_limit_are_not_changed() -> None:

@@ -292,6 +292,20 @@ def test_only_containers_of_ours_that_were_left_are_started(host: Host) -> None:
     ]
 
 
+def test_what_a_rollout_keeps_stopped_is_not_started(host: Host) -> None:
+    kept = ("engine-before", "engine-failed", "engine-next", "my-next-engine")
+    host.program("docker", f"[ $1 != ps ] || printf '%s\\n' {' '.join(kept)}")
+    assert host.run("start_ours dockyard.part").returncode == 0
+    started = [call for call in host.calls if call.startswith("docker start")]
+    assert started == ["docker start my-next-engine"]
+
+
+def test_none_is_started_where_a_rollout_keeps_them_all(host: Host) -> None:
+    host.program("docker", "[ $1 != ps ] || echo engine-failed")
+    assert host.run("start_ours dockyard.part").returncode == 0
+    assert not [call for call in host.calls if call.startswith("docker start")]
+
+
 def test_another_run_is_waited_for(host: Host) -> None:
     lock = host.file("/var/run/dockyard-engine.lock", "")
     with lock.open() as held:

@@ -60,6 +60,18 @@ def test_a_container_that_is_down_counts_where_it_is_ours(ours: bool, well: bool
     assert status.is_well is well
 
 
+@pytest.mark.parametrize(
+    "kind, well", [("before", True), ("next", True), ("failed", True), ("x", False)]
+)
+def test_what_a_rollout_keeps_stopped_may_be_down(kind: str, well: bool) -> None:
+    found = serving(fleet(one("app-1"), one("registry-1")))["app-1"].observed
+    first = found.containers[0]
+    kept = replace(first, name=f"{first.name}-{kind}", running=False)
+    status = EngineStatus.of("app-1", replace(found, containers=(*found.containers, kept)))
+    assert status.containers == "2 of 3 running"
+    assert status.is_well is well
+
+
 def test_a_host_that_can_not_be_read() -> None:
     status = EngineStatus.unread("app-1", "can't be reached: no route")
     assert (status.answers, status.is_well) == ("can't be reached: no route", False)

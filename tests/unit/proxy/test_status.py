@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from ipaddress import IPv4Address
@@ -13,11 +14,21 @@ from typing import Any
 import pytest
 from pyinfra.api import Host, State
 
+from roles.container.instance import Instance
 from roles.observed import Container
 from roles.proxy import status
 from roles.proxy.plan import container
-from roles.proxy.status import ListedEngine, Listing, ask_proxies, listed_engines, telling_proxies
-from roles.run.fleet import Fleet, Member
+from roles.proxy.status import (
+    ListedEngine,
+    Listing,
+    TellingProxy,
+    ask_proxies,
+    listed_engines,
+    telling_proxies,
+    telling_proxy,
+    unlisted_proxies,
+)
+from roles.run.fleet import Fleet
 from tests.unit.build import change, fleet, local_state, look_again, member, running, serving
 
 FLEET = serving(fleet("app-1", "app-2", "app-3", "registry-1"))
@@ -49,12 +60,138 @@ def test_which_proxies_tell_their_state(
     containers: tuple[Container, ...], told: dict[str, int]
 ) -> None:
     found = look_again(FLEET, "app-1", containers=containers)
-    assert telling_proxies(found) == {**told, "app-2": 2081, "app-3": 2081}
+    ports = {proxy.name: proxy.status_port for proxy in telling_proxies(found)}
+    assert ports == {**told, "app-2": 2081, "app-3": 2081}
+
+
+def test_how_a_proxy_is_asked() -> None:
+    told = {"EXPORT_IP": "203.0.113.9", "EXPORT_PORT": "2090", "OSP_STATUS_PORT": "2091"}
+    here = replace(
+        member("app-1", proxy={"status": {"path": "/state"}}),
+        address=IPv4Address("203.0.113.7"),
+        translated_to=IPv4Address("198.18.0.11"),
+    )
+    assert telling_proxy(here, Instance("proxy", told)) == TellingProxy(
+        name="app-1",
+        via="app-1",
+        endpoint="203.0.113.9:2090",
+        address="198.18.0.11",
+        status_port=2091,
+        status_path="/state",
+    )
 
 
 def test_a_proxy_without_a_status_tells_nothing() -> None:
     silent = member("app-1", proxy={"status": None}).wanted
-    assert list(telling_proxies(change(FLEET, "app-1", wanted=silent))) == ["app-2", "app-3"]
+    found = change(FLEET, "app-1", wanted=silent)
+    assert [proxy.name for proxy in telling_proxies(found)] == ["app-2", "app-3"]
+
+
+FOLDER = "/osp/proxies"
+PATTERN = f"{FOLDER}/{{address}}:{{port}}"
+Nodes = dict[str, dict[str, dict[str, Any]]]
+
+
+class KnownProxies:
+    """A registry's nodes: folder to name to data."""
+
+    def __init__(self, nodes: Nodes) -> None:
+        self.nodes = nodes
+
+    def names(self, folder: str) -> frozenset[str]:
+        return frozenset(self.nodes.get(folder, {}))
+
+    def data(self, path: str) -> dict[str, Any]:
+        folder, _, name = path.rpartition("/")
+        return self.nodes.get(folder, {}).get(name, {})
+
+
+def registering(**proxy: Any) -> Fleet:
+    """Three proxies that register, and a host without one before them."""
+    said = {"registration": PATTERN, **proxy}
+    proxies = (member(f"app-{number}", proxy=said) for number in (1, 2, 3))
+    return serving(fleet("registry-1", *proxies))
+
+
+def unlisted(found: Fleet, nodes: Nodes) -> list[TellingProxy]:
+    registry: Any = KnownProxies(nodes)
+    return unlisted_proxies(found, registry)
+
+
+OWN = {f"198.18.0.1{number}:2080": {"status_port": 2081} for number in (1, 2, 3)}
+STRANGE = "198.18.0.77:2080"
+ASKED = TellingProxy(STRANGE, "app-1", STRANGE, "198.18.0.77", 2099, "/status")
+
+
+@pytest.mark.parametrize(
+    "nodes, asked",
+    [
+        ({FOLDER: OWN}, []),
+        ({FOLDER: {**OWN, STRANGE: {"status_port": 2099}}}, [ASKED]),
+        ({FOLDER: {STRANGE: {"status_port": 2099}}}, [ASKED]),
+        (
+            {FOLDER: {"[2001:db8::77]:2080": {"status_port": 2099}}},
+            [
+                replace(
+                    ASKED,
+                    name="[2001:db8::77]:2080",
+                    endpoint="[2001:db8::77]:2080",
+                    address="2001:db8::77",
+                )
+            ],
+        ),
+        ({FOLDER: {STRANGE: {}}}, []),
+        ({FOLDER: {STRANGE: {"status_port": "2099"}}}, []),
+        ({FOLDER: {"198.18.0.77-2080": {}}}, []),
+        ({"/other/proxies": {STRANGE: {"status_port": 2099}}}, []),
+        ({}, []),
+    ],
+    ids=[
+        "ours",
+        "a strange one beside ours",
+        "a strange one alone",
+        "of IPv6",
+        "tells nothing",
+        "no number",
+        "named otherwise",
+        "another folder",
+        "nothing",
+    ],
+)
+def test_which_proxies_the_registry_alone_knows(nodes: Nodes, asked: list[TellingProxy]) -> None:
+    assert unlisted(registering(), nodes) == asked
+
+
+def test_several_are_found_in_every_folder_that_is_declared() -> None:
+    other = "198.18.0.78:2080"
+    elsewhere = {"status": {"port": 2081}, "registration": "/other/{address}:{port}"}
+    found = change(registering(), "app-2", wanted=member("app-2", proxy=elsewhere).wanted)
+    told = {"status_port": 2099}
+    nodes = {FOLDER: {STRANGE: told, "198.18.0.79:2080": told}, "/other": {other: told}}
+    names = sorted(proxy.name for proxy in unlisted(found, nodes))
+    assert names == [STRANGE, other, "198.18.0.79:2080"]
+
+
+def test_a_port_of_ours_that_is_no_longer_wanted_is_still_ours() -> None:
+    moved = made({"EXPORT_PORT": "2090"})
+    found = look_again(registering(), "app-1", containers=moved)
+    nodes = {FOLDER: {"198.18.0.11:2090": {"status_port": 2081}}}
+    assert unlisted(found, nodes) == []
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        {"registration": None},
+        {"status": None},
+        {"registration": f"{FOLDER}/osp-{{address}}-{{port}}"},
+    ],
+    ids=["no registration", "no status", "another layout"],
+)
+def test_no_other_is_asked_where_it_is_not_declared_how(proxy: dict[str, Any]) -> None:
+    names = (STRANGE, "osp-198.18.0.77-2080")
+    nodes = {FOLDER: {name: {"status_port": 2099} for name in names}}
+    assert unlisted(registering(**proxy), nodes) == []
 
 
 Answers = dict[str, Listing | None]
@@ -69,9 +206,9 @@ class World:
         self.connected: set[tuple[str, str, int]] = set()
         self.asked: list[tuple[str, int]] = []
 
-    def listed_engines(self, state: State, member: Member, port: int) -> Listing | None:
-        self.asked.append((member.name, port))
-        return self.answers.get(member.name, Listing({}))
+    def listed_engines(self, state: State, proxy: TellingProxy) -> Listing | None:
+        self.asked.append((proxy.name, proxy.status_port))
+        return self.answers.get(proxy.name, Listing({}))
 
     def reaches(self, host: Host, address: str, port: int, timeout_s: float) -> bool:
         self.connected.add((host.name, address, port))
@@ -87,9 +224,12 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 
 
 def asked(
-    found: Fleet, judge: Callable[[Listing], str | None] = lambda listing: None
+    found: Fleet,
+    judge: Callable[[Listing], str | None] = lambda listing: None,
+    others: tuple[TellingProxy, ...] = (),
 ) -> str | None:
-    return ask_proxies(local_state(*(m.name for m in found)), found, judge)
+    proxies = [*telling_proxies(found), *others]
+    return ask_proxies(local_state(*(m.name for m in found)), found, proxies, judge)
 
 
 def test_every_proxy_is_asked_and_content(world: World) -> None:
@@ -150,6 +290,18 @@ def test_a_peer_connects_where_the_container_was_told_to_listen(world: World) ->
     assert ("app-2", "198.18.0.99", 2090) in world.connected
 
 
+@pytest.mark.parametrize("is_reached", [True, False])
+def test_one_of_no_host_of_ours_is_tried_from_all_of_them(world: World, is_reached: bool) -> None:
+    world.answers = {STRANGE: None}
+    world.reached = {("app-3", "198.18.0.77")} if is_reached else set()
+    assert asked(FLEET, others=(ASKED,)) == (
+        f"the proxy of {STRANGE} does not tell its state, but app-3 can connect to it"
+        if is_reached
+        else None
+    )
+    assert world.connected == {(m.name, "198.18.0.77", 2080) for m in FLEET}
+
+
 class Endpoint:
     """A status endpoint on this machine."""
 
@@ -169,10 +321,10 @@ class Endpoint:
 
         self.server = HTTPServer(("127.0.0.1", 0), Handler)
 
-    def ask(self, **proxy: Any) -> Listing | None:
-        asked = member("app-1", proxy={"status": {"port": 2081, "path": "/state"}, **proxy})
-        asked = replace(asked, address=IPv4Address("127.0.0.1"))
-        return listed_engines(local_state("app-1"), asked, self.server.server_port)
+    def ask(self, address: str = "127.0.0.1") -> Listing | None:
+        port = self.server.server_port
+        asked = replace(ASKED, via="app-1", address=address, status_port=port, status_path="/state")
+        return listed_engines(local_state("app-2", "app-1"), asked)
 
 
 @pytest.fixture
@@ -227,5 +379,21 @@ def test_what_is_no_listing_is_no_answer(endpoint: Endpoint, body: bytes) -> Non
 
 def test_where_nobody_listens_there_is_no_answer(endpoint: Endpoint) -> None:
     endpoint.body = b'{"services": {}}'
-    unused = replace(member("app-1"), address=IPv4Address("127.0.0.2"))
-    assert listed_engines(local_state("app-1"), unused, endpoint.server.server_port) is None
+    assert endpoint.ask("127.0.0.2") is None
+
+
+def test_a_proxy_is_asked_through_the_host_that_reaches_it(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, str, int]] = []
+
+    @contextmanager
+    def forwarded(host: Host, address: str, port: int) -> Iterator[tuple[str, int]]:
+        asked.append((host.name, address, port))
+        yield "127.0.0.1", endpoint.server.server_port
+
+    monkeypatch.setattr(status, "forwarded", forwarded)
+    endpoint.body = b'{"services": {}}'
+    assert listed_engines(local_state("app-2", "app-1"), ASKED) == Listing({}, "")
+    assert asked == [("app-1", "198.18.0.77", 2099)]
+    assert endpoint.paths == ["/status"]

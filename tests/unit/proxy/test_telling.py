@@ -6,7 +6,12 @@ from ipaddress import ip_address
 from roles.observed.model import Address
 from roles.proxy.plan import container
 from roles.proxy.status import telling_proxies
+from roles.run.fleet import Fleet
 from tests.unit.build import fleet, look_again, running, serving
+
+
+def addresses_of(found: Fleet) -> dict[str, str]:
+    return {proxy.name: proxy.address for proxy in telling_proxies(found)}
 
 
 def test_a_proxy_is_asked_where_it_listens_now() -> None:
@@ -15,8 +20,8 @@ def test_a_proxy_is_asked_where_it_listens_now() -> None:
     spec = container(found, found["app-1"])
     moving = running(replace(spec, environment={**spec.environment, "EXPORT_IP": "198.18.7.7"}))
     gone = look_again(found, "app-1", containers=(moving,))
-    assert telling_proxies(gone)["app-1"] == ("198.18.0.11", 2081)
+    assert addresses_of(gone)["app-1"] == "198.18.0.11"
     addresses = (*found["app-1"].observed.addresses, Address("eth1", ip_address("198.18.7.7"), 24))
     there = look_again(gone, "app-1", addresses=addresses)
-    assert telling_proxies(there)["app-1"] == ("198.18.7.7", 2081)
-    assert telling_proxies(there)["app-2"] == ("198.18.0.12", 2081)
+    assert addresses_of(there)["app-1"] == "198.18.7.7"
+    assert addresses_of(there)["app-2"] == "198.18.0.12"

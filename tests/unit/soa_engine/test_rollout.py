@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from pyinfra.api import Host, State
 
 from roles.container.instance import Instance
-from roles.proxy.status import ListedEngine, Listing
+from roles.proxy.status import ListedEngine, Listing, TellingProxy
 from roles.run.conductor import NotProven
 from roles.run.fleet import Fleet
 from roles.soa_engine import rollout
@@ -25,12 +26,19 @@ SIGNAL = {"by": "signal", "signal": "SIGUSR1", "timeout_s": 1}
 UP = Listing({"198.18.0.12:1080": ListedEngine("up", registered=True, in_flight=0)})
 
 
+TOLD = TellingProxy("app-1", "app-1", "198.18.0.11:2080", "198.18.0.11", 2081, "/status")
+STRANGE = replace(TOLD, name="198.18.0.77:2080", endpoint="198.18.0.77:2080", address="198.18.0.77")
+
+
 class World:
     """A registry and proxies that do as they are asked, and what they were asked."""
 
     def __init__(self) -> None:
         self.steps: list[str] = []
-        self.tells = True
+        self.proxies = [TOLD]
+        self.unlisted: list[TellingProxy] = []
+        self.refusing: set[str] = set()
+        self.asked: list[list[str]] = []
         self.listing = UP
         self.nodes: set[str] = set()
         self.marks = True
@@ -56,12 +64,24 @@ class World:
         yield self
 
     def ask_proxies(
-        self, state: State, fleet: Fleet, judge: Callable[[Listing], str | None]
+        self,
+        state: State,
+        fleet: Fleet,
+        proxies: Sequence[TellingProxy],
+        judge: Callable[[Listing], str | None],
     ) -> str | None:
-        return judge(self.listing) if self.tells else None
+        names = [proxy.name for proxy in proxies]
+        self.asked.append(names)
+        if refusing := self.refusing & set(names):
+            return f"the proxy of {min(refusing)} does not tell its state"
+        return judge(self.listing) if proxies else None
 
-    def telling_proxies(self, fleet: Fleet) -> dict[str, int]:
-        return {"app-1": 2081} if self.tells else {}
+    def telling_proxies(self, fleet: Fleet) -> list[TellingProxy]:
+        return self.proxies
+
+    def unlisted_proxies(self, fleet: Fleet, registry: World) -> list[TellingProxy]:
+        assert registry is self
+        return self.unlisted
 
     def run(self, state: State, host: Host, command: list[str], **_: Any) -> None:
         self.steps.append(" ".join(command[1:]))
@@ -79,7 +99,7 @@ class World:
 def world(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> World:
     found = World()
     caplog.set_level(logging.INFO, logger="pyinfra")
-    for name in ("session", "ask_proxies", "telling_proxies"):
+    for name in ("session", "ask_proxies", "telling_proxies", "unlisted_proxies"):
         monkeypatch.setattr(rollout, name, getattr(found, name))
     monkeypatch.setattr("roles.soa_engine.rollout.channel.run", found.run)
     monkeypatch.setattr(rollout, "READY_S", 0.3)
@@ -118,7 +138,7 @@ def test_an_engine_is_called_no_more_before_it_stops(
     tells: bool,
     steps: list[str],
 ) -> None:
-    world.tells = tells
+    world.proxies = [TOLD] if tells else []
     monkeypatch.setattr("roles.soa_engine.rollout.gevent.sleep", world.sleep)
     world.set_aside(engines("app-1", "app-2", drain_wait_s=7, **engine))
     assert world.steps == steps
@@ -195,7 +215,7 @@ def test_one_that_is_not_let_go_is_asked_back_and_not_stopped(
 def test_one_whose_node_was_removed_registers_again_by_a_restart(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world.tells = False
+    world.proxies = []
     monkeypatch.setattr("roles.soa_engine.rollout.gevent.sleep", world.sleep)
 
     found = engines("app-1", "app-2", drain=None)
@@ -205,3 +225,44 @@ def test_one_whose_node_was_removed_registers_again_by_a_restart(
     with pytest.raises(NotProven, match="Docker hangs"), aside:
         raise NotProven("Docker hangs")
     assert world.steps[-2:] == ["restart --time 30 engine", f"unmark {NAME}"]
+
+
+def test_proxies_that_the_registry_alone_knows_are_asked_too(world: World) -> None:
+    world.unlisted = [STRANGE]
+    world.set_aside(engines("app-1", "app-2"))
+    assert world.steps == BY_MARK
+    assert world.asked == [["app-1", STRANGE.name]] * 2
+
+
+@pytest.mark.parametrize("proxies", [[TOLD], []], ids=["beside ours", "alone"])
+def test_none_is_marked_while_such_a_one_may_have_no_other(
+    world: World, proxies: list[TellingProxy]
+) -> None:
+    world.proxies, world.unlisted, world.refusing = proxies, [STRANGE], {STRANGE.name}
+    with pytest.raises(NotProven, match=f"the proxy of {STRANGE.name} does not tell its state"):
+        world.set_aside(engines("app-1", "app-2"))
+    assert world.steps == []
+
+
+def test_none_is_stopped_while_such_a_one_may_call_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It turns silent once the engine is marked."""
+    world.unlisted = [STRANGE]
+
+    def mark(name: str, reason: str) -> bool:
+        world.refusing = {STRANGE.name}
+        return World.mark(world, name, reason)
+
+    monkeypatch.setattr(world, "mark", mark)
+    with pytest.raises(NotProven, match=f"the proxy of {STRANGE.name} does not tell its state"):
+        world.set_aside(engines("app-1", "app-2"))
+    assert world.steps == [f"mark {NAME}", f"unmark {NAME}"]
+
+
+def test_that_one_tells_is_proof_enough(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits, and no node is removed, where it is told that the engine was let go."""
+    world.proxies, world.unlisted = [], [STRANGE]
+    monkeypatch.setattr("roles.soa_engine.rollout.gevent.sleep", world.sleep)
+    world.set_aside(engines("app-1", "app-2", drain_wait_s=7))
+    assert world.steps == BY_MARK
