@@ -77,11 +77,11 @@ def exporting(fleet: Fleet, host: LabHost, address: str) -> list[LabHost | Liste
 def second_address(host: LabHost) -> Iterator[str]:
     """Have a host with one more address, until it reboots."""
     address = host.network.address(SPARE)
-    host.run(f"ip address add {address}/24 dev host0")
+    host.run(f"ip address add {address}/32 dev host0")
     try:
         yield address
     finally:
-        host.run(f"ip address delete {address}/24 dev host0", check=False)
+        host.run(f"ip address delete {address}/32 dev host0", check=False)
 
 
 def row(matrix: str, caller: str) -> list[str]:
