@@ -90,7 +90,8 @@ def verdict(
     if found:
         mends = container.running and all(_is_in_place(each, observed) for each in found)
         return "update" if mends else "replace", found
-    return "keep" if container.running else "start", ()
+    serves = container.running and not container.is_paused
+    return "keep" if serves else "start", ()
 
 
 def _is_ignored(difference: Difference, observed: Observed | None) -> bool:
@@ -118,9 +119,17 @@ def container_change(host: str, spec: ContainerSpec, observed: Observed) -> Cont
     decided, found = verdict(spec, current(observed, spec.name), observed)
     if decided == "keep":
         return _tidying(host, spec, observed)
-    why = {"create": "absent", "start": "stopped"}.get(decided) or "; ".join(map(str, found))
+    why = "; ".join(map(str, found))
+    if not found:
+        why = _state(current(observed, spec.name))
     action = f"{decided} container {spec.name}"
     return ContainerChange(host, spec.part, action, why, decided == "replace", decided, found)
+
+
+def _state(container: Container | None) -> str:
+    if container is None:
+        return "absent"
+    return "paused" if container.is_paused else "stopped"
 
 
 def _tidying(host: str, spec: ContainerSpec, observed: Observed) -> ContainerChange | None:

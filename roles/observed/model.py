@@ -68,11 +68,16 @@ class Container:
     name: str
     image: str
     running: bool
+    """Also one that is paused: it holds its ports, and callers find it."""
     inspect: Mapping[str, Any] | None = None
     image_config: Mapping[str, Any] | None = None
     """What the image that it was made from says; None where that is not known."""
     updated: Mapping[str, Any] = field(default_factory=dict)
     """The fields of its spec that Dockyard last updated in place; empty where it never has."""
+
+    @property
+    def is_paused(self) -> bool:
+        return bool(((self.inspect or {}).get("State") or {}).get("Paused"))
 
     @property
     def labels(self) -> Mapping[str, str]:

@@ -195,7 +195,7 @@ def _containers(
         yield Container(
             name=found["name"],
             image=found["image"],
-            running=found["state"] == "running",
+            running=found["state"] in ("running", "paused"),
             inspect=inspect,
             image_config=configs.get(inspect.get("Image")) if inspect else None,
             updated=updates.get(inspect.get("Id"), {}) if inspect else {},

@@ -127,7 +127,7 @@ def unlisted_proxies(fleet: Fleet, registry: Registry) -> list[TellingProxy]:
     """
     telling = [m for m in fleet.running(ROLE) if proxy(m).status and proxy(m).registration]
     known = {found.endpoint for found in telling_proxies(fleet)}
-    found = {}
+    found: dict[str, TellingProxy] = {}
     for member in telling:
         folder = str(proxy(member).registration).removesuffix("/{address}:{port}")
         names = registry.names(folder)

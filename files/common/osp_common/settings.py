@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 EX_USAGE = 64
+OWN_S = 1.0
+"""How long a connection to an address of one's own may take."""
 REGISTRY_VARIABLE = "VIP_CFGCENTER_ZK_CONNECTION"
 
 _REGISTRY_HOST = re.compile(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):(\d{1,5})")
@@ -175,14 +177,18 @@ def listen_endpoints(export: Endpoint, image_port: int) -> list[Endpoint]:
 def _is_own_address(ip: str) -> bool:
     """Tell whether `ip` is an address of this host, or of this container behind the bridge.
 
-    What is sent to an own address comes from that address. Binding to it proves nothing where
-    `net.ipv4.ip_nonlocal_bind` is set, as it is on hosts that share an address. No packet is sent.
+    What is sent to an own address arrives here. Binding to it proves nothing where
+    `net.ipv4.ip_nonlocal_bind` is set, as it is on hosts that share an address; and the kernel
+    may answer from another own address of the same network.
     """
-    if ipaddress.ip_address(ip).is_loopback:
-        return True
-    with socket.socket(Endpoint(ip, 1).family, socket.SOCK_DGRAM) as probe:
+    with socket.socket(Endpoint(ip, 1).family, socket.SOCK_STREAM) as server:
         try:
-            probe.connect((ip, 1))
+            server.bind((ip, 0))
+            server.listen(1)
+            server.settimeout(OWN_S)
+            with socket.create_connection(server.getsockname()[:2], OWN_S) as near:
+                far, peer = server.accept()
+                far.close()
+                return bool(peer[:2] == near.getsockname()[:2])
         except OSError:
             return False
-        return bool(probe.getsockname()[0] == ip)

@@ -458,10 +458,20 @@ def test_what_was_asked() -> None:
     }
 
 
-@pytest.mark.parametrize("state", ["exited", "created", "paused", "restarting", "dead"])
-def test_only_a_running_container_runs(state: str) -> None:
+@pytest.mark.parametrize(
+    "state, runs",
+    [
+        ("running", True),
+        ("paused", True),
+        ("exited", False),
+        ("created", False),
+        ("restarting", False),
+        ("dead", False),
+    ],
+)
+def test_which_containers_run(state: str, runs: bool) -> None:
     line = json.dumps({"name": "engine", "image": "engine:1", "state": state})
-    assert parse(probed(**ENGINE, containers=line)).containers[0].running is False
+    assert parse(probed(**ENGINE, containers=line)).containers[0].running is runs
 
 
 def test_of_containers_that_are_not_ours_only_name_image_and_state_are_known() -> None:
