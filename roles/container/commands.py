@@ -109,10 +109,8 @@ def never_restart(name: str) -> list[str]:
     return ["docker", "update", "--restart", "no", name]
 
 
-def restart_as(name: str, found: Container | ContainerSpec) -> list[str]:
-    """Give a container the restart policy that it was found with, or is to have."""
-    if isinstance(found, ContainerSpec):
-        return ["docker", "update", "--restart", found.restart, name]
+def restart_as(name: str, found: Container) -> list[str]:
+    """Give a container the restart policy back that it was found with."""
     policy = ((found.inspect or {}).get("HostConfig") or {}).get("RestartPolicy") or {}
     kind, count = policy.get("Name") or "no", policy.get("MaximumRetryCount") or 0
     return ["docker", "update", "--restart", f"{kind}:{count}" if count else kind, name]

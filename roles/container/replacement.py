@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from pyinfra import logger
 from pyinfra.api import Host, State
@@ -37,7 +37,7 @@ done
 """
 
 
-@dataclass(frozen=True)
+@dataclass
 class Replacement:
     """The change of one container; `old` is what is there now."""
 
@@ -47,6 +47,9 @@ class Replacement:
     change: ContainerChange
     old: Container | None
     ready_timeout_s: int
+    has_begun: bool = field(default=False, init=False)
+    """Whether the old container was touched, or a new one made: names alone can't tell a leftover
+    from what this run has made."""
 
     def stop_first(self) -> None:
         """Create, start, update or replace the container; return when it is healthy."""
@@ -60,6 +63,7 @@ class Replacement:
         if self.change.verdict == "start":
             self._docker(commands.start(name))
         else:
+            self.has_begun = True
             if self.change.verdict == "replace":
                 kept = f"{name}{BEFORE}"
                 self._stop(name)
@@ -72,6 +76,7 @@ class Replacement:
         self.host.log(self.change.action)
         self.adopt()
         beside = replace(spec, name=f"{spec.name}{NEXT}")
+        self.has_begun = True
         self._run(beside)
         self.await_health(Instance.of(beside))
         return Instance.of(beside)
@@ -113,7 +118,9 @@ class Replacement:
                 self._docker(commands.remove(left))
 
     def take_back(self) -> str | None:
-        """Stop the new container, keep it to be looked at, and have the old one run again."""
+        """Stop the new container, keep it to be looked at, and have the old one as it was."""
+        if not self.has_begun:
+            return None
         kept, there = f"{self.spec.name}{BEFORE}", self._there()
         if self.old is None or kept in there:
             self.keep_failed(self.spec.name)
@@ -132,13 +139,14 @@ class Replacement:
         self.host.log(f"the new container is kept, stopped, as {failed}", logger.warning)
 
     def old_again(self) -> str | None:
-        """Have the old container run again; say so, or None where there was none that ran."""
+        """Have the old container as it was; say so, or None where there was none that ran."""
+        if self.old is None:
+            return None
         name, there = self.spec.name, self._there()
         kept = f"{name}{BEFORE}"
         if kept in there and name not in there:
-            policy = commands.restart_as(name, self.old or self.spec)
-            self._docker(commands.rename(kept, name), policy)
-        elif self.old is None or not self.old.running:
+            self._docker(commands.rename(kept, name), commands.restart_as(name, self.old))
+        if not self.old.running:
             return None
         self._docker(commands.start(name))
         return f"{name} as it was before runs"

@@ -194,6 +194,8 @@ class _Exchange:
 
         def take_back(away: Away) -> str | None:
             """The old one first: the new one may be the only one that serves."""
+            if not self.doing.has_begun:
+                return None
             back = self.doing.old_again()
             self._prove_old()
             try:
@@ -212,7 +214,6 @@ class _Exchange:
             prove=lambda: self._prove(following),
             settle=self.doing.settle,
             take_back=take_back,
-            prove_back=self._prove_old,
         )
 
     def _remove_leftovers(self, away: Away) -> None:

@@ -214,5 +214,5 @@ def _put_back(treatment: Treatment, away: Away) -> str | None:
     try:
         return treatment.take_back(away) if treatment.take_back else None
     except FAILURES as error:
-        treatment.host.log(f"what ran before was not put back: {error}", logger.error)
+        treatment.host.log(f"what ran before is not put back, or not proven: {error}", logger.error)
         return None

@@ -13,9 +13,7 @@ for last; do :; done
 case $1 in
     run) line="run $4"; cat >stdin ;;
     ps | inspect | exec) line= ;;
-    unpause)
-        grep -qs ^paused "containers/$2" || {{ echo "Container $2 is not paused" >&2; exit 1; }}
-        line="$*" ;;
+    unpause) line= ; grep -qx paused "containers/$2" && line="$*" ;;
     *) line="$*" ;;
 esac
 if [ "$line" ]; then
@@ -27,11 +25,10 @@ there() {{ [ -e "$1" ] || {{ echo "No such container: $1" >&2; exit 1; }}; }}
 free() {{ [ ! -e "$1" ] || {{ echo "The container name /$1 is already in use" >&2; exit 1; }}; }}
 case $1 in
     run) free "$4"; cat ../state_of_new >"$4"; echo new >>"$4" ;;
-    start)
-        there "$last"
-        ! grep -q ^paused "$last" || {{ echo "cannot start a paused container" >&2; exit 1; }}
-        sed -i 1s/false/true/ "$last" ;;
-    unpause) sed -i 1s/paused/true/ "$last" ;;
+    start) there "$last"; ! grep -qx paused "$last" || exit 1; sed -i 1s/false/true/ "$last" ;;
+    unpause)
+        [ "$line" ] || {{ echo "Container $2 is not paused" >&2; exit 1; }}
+        sed -i /paused/d "$2" ;;
     stop) there "$last"; sed -i 1s/true/false/ "$last" ;;
     rm) there "$last"; ! grep -q true "$last" || exit 1; rm "$last" ;;
     rename) there "$2"; free "$3"; mv "$2" "$3" ;;
@@ -67,8 +64,13 @@ class Docker:
             (self._folder / "containers" / found.name).write_text(f"{state}\nold\n")
 
     def becomes(self, name: str, state: str) -> None:
-        """Have a container be so, of itself: `true 0` runs, `false 0` doesn't, or `paused 0`."""
+        """Have a container be so, of itself."""
         (self._folder / "containers" / name).write_text(f"{state}\nold\n")
+
+    def pauses(self, name: str) -> None:
+        """Have a container that runs be paused: Docker tells of it that it runs."""
+        file = self._folder / "containers" / name
+        file.write_text(f"{file.read_text()}paused\n")
 
     def drop(self, *names: str) -> None:
         for name in names:
@@ -92,7 +94,7 @@ class Docker:
     def told(self) -> list[str]:
         """Every call that changes something, and `logs`; of `run` the container's name alone.
 
-        To unpause what is not paused changes nothing.
+        `unpause` changes nothing of a container that is not paused.
         """
         told = self._folder / "told"
         return told.read_text().splitlines() if told.exists() else []
@@ -104,9 +106,10 @@ class Docker:
 
     @property
     def containers(self) -> dict[str, str]:
-        """Name to `old` or `new`, and `runs` or `stopped`."""
+        """Name to `old` or `new`, and `runs`, `paused` or `stopped`."""
         found = {}
         for file in sorted((self._folder / "containers").iterdir()):
-            state, age = file.read_text().splitlines()
-            found[file.name] = f"{age} {'runs' if state.startswith('true') else 'stopped'}"
+            state, age, *paused = file.read_text().splitlines()
+            (is_so,) = paused or ["runs" if state.startswith("true") else "stopped"]
+            found[file.name] = f"{age} {is_so}"
         return found

@@ -14,6 +14,7 @@ import pytest
 from roles.container import commands
 from roles.container.options import Health
 from roles.container.spec import ContainerSpec
+from roles.observed import Container
 from tests.unit.container.fake_docker import Docker
 
 SPEC = ContainerSpec(
@@ -215,6 +216,9 @@ def test_no_variables() -> None:
     [
         (commands.stop("engine", 30), "docker stop --time 30 engine"),
         (commands.remove("engine"), "docker rm --volumes engine"),
+        (commands.restart("engine", 30), "docker restart --time 30 engine"),
+        (commands.rename("engine", "other"), "docker rename engine other"),
+        (commands.never_restart("engine"), "docker update --restart no engine"),
         (commands.signal("engine", "SIGUSR1"), "docker kill --signal SIGUSR1 engine"),
         (commands.last_logs("engine"), "docker logs --tail 15 engine"),
     ],
@@ -225,33 +229,56 @@ def test_other_commands(words: list[str], expected: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "before, told",
+    "becomes, is_paused, told",
     [
-        ("false 0", ["start engine"]),
-        ("true 0", ["start engine"]),
-        ("paused 0", ["unpause engine"]),
+        ("true 0", False, ["start engine"]),
+        ("false 0", False, ["start engine"]),
+        ("true 0", True, ["unpause engine"]),
     ],
-    ids=["stopped", "running", "paused"],
+    ids=["runs", "stopped", "paused"],
 )
-def test_start_has_a_container_run_whatever_it_was(
-    docker: Docker, before: str, told: list[str]
+def test_whatever_a_container_does_it_runs_once_it_is_started(
+    docker: Docker, becomes: str, is_paused: bool, told: list[str]
 ) -> None:
-    docker.becomes("engine", before)
-    subprocess.run(commands.start("engine"), check=True)
+    docker.becomes("engine", becomes)
+    if is_paused:
+        docker.pauses("engine")
+    started = subprocess.run(commands.start("engine"), capture_output=True, check=False)
+    assert (started.returncode, started.stderr) == (0, b"")
     assert docker.told == told
     assert docker.containers == {"engine": "old runs"}
 
 
-def test_start_fails_where_docker_does(docker: Docker) -> None:
-    done = subprocess.run(commands.start("engine"), capture_output=True, text=True, check=False)
-    assert done.returncode
-    assert done.stderr == "No such container: engine\n"
+def test_a_container_that_is_not_there_is_not_started(docker: Docker) -> None:
+    started = subprocess.run(commands.start("engine"), capture_output=True, check=False)
+    assert started.returncode != 0
+    assert b"No such container: engine" in started.stderr
 
 
-def test_no_name_is_read_by_the_shell_that_starts_it(docker: Docker) -> None:
-    docker.becomes("$(echo a) b", "false 0")
-    subprocess.run(commands.start("$(echo a) b"), check=True)
-    assert docker.told == ["start $(echo a) b"]
+def test_a_hostile_name_is_started_as_one_word(docker: Docker) -> None:
+    docker.becomes("a; touch b $(id)", "false 0")
+    subprocess.run(commands.start("a; touch b $(id)"), check=True)
+    assert docker.containers == {"a; touch b $(id)": "old runs"}
+
+
+def found_with(policy: Any) -> Container:
+    return Container("engine", "engine:0", True, {"HostConfig": {"RestartPolicy": policy}})
+
+
+@pytest.mark.parametrize(
+    "found, policy",
+    [
+        (found_with({"Name": "always", "MaximumRetryCount": 0}), "always"),
+        (found_with({"Name": "on-failure", "MaximumRetryCount": 3}), "on-failure:3"),
+        (found_with({"Name": "", "MaximumRetryCount": 0}), "no"),
+        (found_with(None), "no"),
+        (Container("engine", "engine:0", True), "no"),
+    ],
+    ids=["found", "with-a-count", "empty", "untold", "not-inspected"],
+)
+def test_the_restart_policy_to_go_back_to(found: Container, policy: str) -> None:
+    expected = f"docker update --restart {policy} engine-new"
+    assert shlex.join(commands.restart_as("engine-new", found)) == expected
 
 
 def test_a_running_container_is_never_removed_by_force() -> None:

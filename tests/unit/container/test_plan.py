@@ -160,6 +160,43 @@ def test_a_container_as_wanted_needs_no_change() -> None:
     assert container_change("app-1", SPEC, fitted(containers=(running(SPEC),))) is None
 
 
+@pytest.mark.parametrize(
+    "names, text",
+    [
+        (("engine", "engine-before!"), "remove container engine-before: a run ended early"),
+        (
+            ("engine", "engine-next"),
+            "remove container engine-next: a run ended early (interrupts)",
+        ),
+        (
+            ("engine", "engine-before!", "engine-next!"),
+            "remove container engine-next and remove container engine-before: a run ended early",
+        ),
+        (("engine-next",), "rename container engine-next: a run ended early"),
+        (
+            ("engine!", "engine-next"),
+            "rename container engine-next and remove container engine: a run ended early",
+        ),
+        (
+            ("engine-before!", "engine-next"),
+            "rename container engine-next and remove container engine-before: a run ended early",
+        ),
+    ],
+    ids=lambda value: "+".join(value) if isinstance(value, tuple) else "",
+)
+def test_what_a_run_has_left_is_tidied_up(names: tuple[str, ...], text: str) -> None:
+    """A name that ends in `!` is of a container that is stopped."""
+    made = [replace(running(SPEC, not n.endswith("!")), name=n.rstrip("!")) for n in names]
+    found = container_change("app-1", SPEC, fitted(containers=tuple(made)))
+    assert found and found.verdict == "tidy"
+    assert str(found) == f"app-1: soa_engine: {text}"
+
+
+def test_what_failed_is_left_to_be_looked_at() -> None:
+    failed = replace(running(SPEC, is_running=False), name="engine-failed")
+    assert container_change("app-1", SPEC, fitted(containers=(running(SPEC), failed))) is None
+
+
 def test_a_foreign_container_is_an_error_not_a_victim() -> None:
     observed = fitted(containers=(foreign("engine"),))
     assert [str(problem) for problem in container_problems("app-1", SPEC, observed)] == [

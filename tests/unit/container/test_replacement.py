@@ -83,8 +83,8 @@ REPLACE = [
     [
         ((), ["run engine"], {"engine": "new runs"}),
         (
-            (beside("before"), beside("failed"), beside("next")),
-            [*CLEAR_NEXT, "run engine"],
+            (beside("before"), beside("failed")),
+            ["run engine"],
             {
                 "engine": "new runs",
                 "engine-before": "old stopped",
@@ -95,34 +95,24 @@ REPLACE = [
         ((WITH_OTHER_LIMIT,), ["update --pids-limit 64 engine"], {"engine": "old runs"}),
         ((OLD,), REPLACE, {"engine": "new runs", "engine-before": "old stopped"}),
         (
-            (OLD, beside("before"), beside("next")),
-            [*CLEAR_NEXT, *CLEAR_BEFORE, *REPLACE],
-            {"engine": "new runs", "engine-before": "old stopped"},
-        ),
-        (
             (beside("next", is_running=True),),
             ["rename engine-next engine", *REPLACE],
             {"engine": "new runs", "engine-before": "old stopped"},
         ),
-        ((AS_WANTED, beside("before")), CLEAR_BEFORE, {"engine": "old runs"}),
-        ((AS_WANTED, beside("next", is_running=True)), CLEAR_NEXT, {"engine": "old runs"}),
         (
-            (AS_WANTED, beside("next"), beside("before"), beside("failed")),
-            [*CLEAR_NEXT, *CLEAR_BEFORE],
-            {"engine": "old runs", "engine-failed": "old stopped"},
+            (beside("before"), beside("next", is_running=True)),
+            ["rm --volumes engine-before", "rename engine-next engine", *REPLACE],
+            {"engine": "new runs", "engine-before": "old stopped"},
         ),
     ],
     ids=[
         "create",
-        "create-over-leftovers",
+        "create-beside-what-was-kept",
         "start",
         "update",
         "replace",
-        "replace-over-leftovers",
         "replace-what-serves-as-the-next-one",
-        "tidy-before",
-        "tidy-next",
-        "tidy-both",
+        "replace-what-serves-as-the-next-one-over-what-was-kept",
     ],
 )
 def test_the_old_one_is_stopped_first(
@@ -133,11 +123,79 @@ def test_the_old_one_is_stopped_first(
     assert machine.docker.containers == left
 
 
-def test_one_that_was_paused_runs_on(machine: Machine) -> None:
-    replacement = machine.replacement(STOPPED)
-    machine.docker.becomes("engine", "paused 0")
-    replacement.stop_first()
-    assert machine.docker.told == ["unpause engine"]
+@pytest.mark.parametrize(
+    "found, told, left",
+    [
+        ((OLD,), [], ["engine"]),
+        ((OLD, beside("failed")), [], ["engine", "engine-failed"]),
+        ((OLD, beside("next")), CLEAR_NEXT, ["engine"]),
+        ((OLD, beside("next", is_running=True)), CLEAR_NEXT, ["engine"]),
+        ((OLD, beside("before")), CLEAR_BEFORE, ["engine"]),
+        ((OLD, beside("before", is_running=True)), CLEAR_BEFORE, ["engine"]),
+        ((OLD, beside("next"), beside("before")), [*CLEAR_NEXT, *CLEAR_BEFORE], ["engine"]),
+        ((beside("before"),), [], ["engine-before"]),
+        ((beside("before"), beside("next")), CLEAR_NEXT, ["engine-before"]),
+        ((beside("next", is_running=True),), [], ["engine-next"]),
+        (
+            (beside("before"), beside("next", is_running=True)),
+            [],
+            ["engine-before", "engine-next"],
+        ),
+        (
+            (other(is_running=False), beside("before"), beside("next", is_running=True)),
+            CLEAR_BEFORE,
+            ["engine", "engine-next"],
+        ),
+    ],
+    ids=[
+        "nothing",
+        "failed",
+        "next",
+        "next-that-runs",
+        "before",
+        "before-that-runs",
+        "both",
+        "before-alone",
+        "before-and-next",
+        "next-that-serves",
+        "before-and-next-that-serves",
+        "before-and-a-stopped-one-and-next-that-serves",
+    ],
+)
+def test_what_an_earlier_run_has_left_is_removed(
+    machine: Machine, found: tuple[Container, ...], told: list[str], left: list[str]
+) -> None:
+    """Neither what serves, nor the last one that there is to go back to."""
+    machine.replacement(*found).remove_leftovers()
+    assert machine.docker.told == told
+    assert list(machine.docker.containers) == left
+
+
+@pytest.mark.parametrize(
+    "found, told",
+    [
+        ((OLD,), []),
+        ((beside("next", is_running=True),), ["rename engine-next engine"]),
+        (
+            (beside("before"), beside("next", is_running=True)),
+            ["rm --volumes engine-before", "rename engine-next engine"],
+        ),
+        (
+            (other(is_running=False), beside("next", is_running=True)),
+            [
+                "rename engine engine-before",
+                "rename engine-next engine",
+                "rm --volumes engine-before",
+            ],
+        ),
+    ],
+    ids=["has-its-name", "alone", "between-the-renames", "beside-a-stopped-one"],
+)
+def test_what_serves_as_the_next_one_gets_its_name(
+    machine: Machine, found: tuple[Container, ...], told: list[str]
+) -> None:
+    machine.replacement(*found).adopt()
+    assert machine.docker.told == told
     assert machine.docker.containers == {"engine": "old runs"}
 
 
@@ -151,13 +209,12 @@ def test_a_container_is_told_its_variables_by_stdin(machine: Machine) -> None:
     "found, told",
     [
         ((OLD,), ["run engine-next"]),
-        ((OLD, beside("next"), beside("before")), [*CLEAR_NEXT, *CLEAR_BEFORE, "run engine-next"]),
         (
             (beside("next", is_running=True),),
             ["rename engine-next engine", "run engine-next"],
         ),
     ],
-    ids=["alone", "over-leftovers", "beside-what-serves-as-the-next-one"],
+    ids=["alone", "beside-what-serves-as-the-next-one"],
 )
 def test_the_new_one_is_started_beside(
     machine: Machine, found: tuple[Container, ...], told: list[str]
@@ -239,23 +296,17 @@ def set_aside(name: str, *, over_another: bool = False) -> list[str]:
             [*set_aside("engine", over_another=True), *BACK],
             ["engine", "engine-failed!"],
         ),
-        (
-            OLD,
-            ("engine", "engine-next"),
-            [*set_aside("engine-next"), "start engine"],
-            ["engine", "engine-failed!"],
-        ),
-        (
-            OLD,
-            ("engine!", "engine-next!"),
-            [*set_aside("engine-next"), "start engine"],
-            ["engine", "engine-failed!"],
-        ),
         (None, (), [], []),
         (None, ("engine",), set_aside("engine"), ["engine-failed!"]),
         (STOPPED, ("engine!",), [], ["engine!"]),
         (
             other(is_running=False),
+            ("engine", "engine-before!"),
+            [*set_aside("engine"), *BACK[:2]],
+            ["engine!", "engine-failed!"],
+        ),
+        (
+            None,
             ("engine", "engine-before!"),
             set_aside("engine"),
             ["engine-before!", "engine-failed!"],
@@ -267,12 +318,11 @@ def set_aside(name: str, *, over_another: bool = False) -> list[str]:
         "new-not-made",
         "new-failing",
         "new-failing-again",
-        "start-first-old-runs",
-        "start-first-old-stopped",
         "create-not-made",
         "create-failing",
         "start-failing",
         "replace-of-a-stopped-one-failing",
+        "create-failing-beside-what-was-kept",
     ],
 )
 def test_the_way_back(
@@ -284,6 +334,7 @@ def test_the_way_back(
     left: list[str],
 ) -> None:
     replacement = machine.replacement(*([old] if old else []))
+    replacement.has_begun = True
     machine.docker.drop(*machine.docker.containers)
     machine.docker.holds(*(other(n.rstrip("!"), not n.endswith("!")) for n in there))
     machine.docker.logs("echo 'no such class' >&2")
@@ -291,11 +342,50 @@ def test_the_way_back(
     assert machine.docker.told == told
     states = {name: state.split()[1] for name, state in machine.docker.containers.items()}
     assert [f"{n}{'' if s == 'runs' else '!'}" for n, s in states.items()] == left
-    runs_again = old is not None and old.running
-    assert said == ("engine as it was before runs again" if runs_again else None)
+    assert said == ("engine as it was before runs" if "engine" in left else None)
     is_kept = "engine-failed!" in left
     assert ("is kept, stopped, as engine-failed" in caplog.text) is is_kept
     assert (": no such class" in caplog.text) is is_kept
+
+
+def test_where_nothing_was_begun_nothing_is_taken_back(machine: Machine) -> None:
+    """A leftover of the same names is not what this run has made."""
+    replacement = machine.replacement(OLD, beside("before"))
+    assert replacement.take_back() is None
+    assert machine.docker.told == []
+
+
+@pytest.mark.parametrize(
+    "old_runs, new_runs", [(True, True), (False, False)], ids=["old-runs", "neither-runs"]
+)
+def test_the_way_back_from_a_new_one_beside(
+    machine: Machine, old_runs: bool, new_runs: bool
+) -> None:
+    """The old one runs before the new one is touched."""
+    replacement = machine.replacement(OLD)
+    machine.docker.holds(other(is_running=old_runs), beside("next", new_runs))
+    assert replacement.old_again() == "engine as it was before runs"
+    assert machine.docker.told == ["start engine"]
+    replacement.keep_failed("engine-next")
+    assert machine.docker.told[1:] == set_aside("engine-next")
+    assert machine.docker.containers == {"engine": "old runs", "engine-failed": "old stopped"}
+
+
+def test_of_a_new_one_that_was_not_made_nothing_is_kept(
+    machine: Machine, caplog: pytest.LogCaptureFixture
+) -> None:
+    machine.replacement(OLD, beside("failed")).keep_failed("engine-next")
+    assert machine.docker.told == []
+    assert machine.docker.containers == {"engine": "old runs", "engine-failed": "old stopped"}
+    assert "is kept" not in caplog.text
+
+
+def test_one_that_was_found_paused_goes_on(machine: Machine) -> None:
+    replacement = machine.replacement(OLD)
+    machine.docker.pauses("engine")
+    assert replacement.old_again() == "engine as it was before runs"
+    assert machine.docker.told == ["unpause engine"]
+    assert machine.docker.containers == {"engine": "old runs"}
 
 
 def test_logs_that_do_not_come_hide_no_failure(

@@ -12,7 +12,7 @@ import pytest
 from pyinfra.api import Host, State
 
 from roles.container.instance import Instance
-from roles.container.rollout import Rollout, at_once, prove_steady
+from roles.container.rollout import Rollout, prove_steady
 from roles.observed import Container
 from roles.run.conductor import Away, NotProven
 from roles.run.fleet import Fleet, Member
@@ -194,63 +194,6 @@ def test_a_successor_is_proven_before_the_old_one_is_set_aside(
     assert story.docker.containers == {"engine": "new runs"}
 
 
-def test_one_whose_successor_serves_may_be_relieved_otherwise(story: Story) -> None:
-    aways: list[Away] = []
-
-    @contextmanager
-    def relieved(
-        state: State, fleet: Fleet, member: Member, instance: Instance, away: Away
-    ) -> Iterator[None]:
-        aways.append(away)
-        story.tell(f"relieve {_named(instance)}")
-        yield
-        story.tell(f"end relieve {_named(instance)}")
-
-    found = having(WITH_SECOND, other())
-    assert conducted(story, found, successor=successor, relieved=relieved) is True
-    assert story.steps[:5] == [
-        "run engine-next",
-        "prove engine-next:1081",
-        "relieve engine:1080",
-        "stop --time 30 engine",
-        "end relieve engine:1080",
-    ]
-    assert aways == [frozenset({"app-1"})]
-    assert story.aways == []
-
-
-def test_one_that_is_relieved_at_once_is_stopped_with_nobody_asked(story: Story) -> None:
-    found = having(WITH_SECOND, other())
-    assert conducted(story, found, successor=successor, relieved=at_once) is True
-    assert story.steps == [
-        "run engine-next",
-        "prove engine-next:1081",
-        "stop --time 30 engine",
-        "prove engine-next:1081",
-        "rename engine engine-before",
-        "rename engine-next engine",
-        "rm --volumes engine-before",
-    ]
-
-
-@pytest.mark.parametrize(
-    "containers, steps",
-    [
-        ((other(),), ["aside engine:1080", "stop --time 30 engine"]),
-        (
-            (running(SPEC), other("engine-next")),
-            ["aside engine-next:1080", "stop --time 30 engine-next"],
-        ),
-    ],
-    ids=["no successor", "a leftover"],
-)
-def test_one_without_a_successor_is_set_aside_all_the_same(
-    story: Story, containers: tuple[Container, ...], steps: list[str]
-) -> None:
-    assert conducted(story, having(FLEET, *containers), relieved=at_once) is True
-    assert story.steps[:2] == steps
-
-
 @pytest.mark.parametrize(
     "found, steps",
     [
@@ -336,17 +279,239 @@ def test_what_is_not_proven_is_put_back_and_that_is_proven(
     ]
     assert story.docker.containers == {"engine": "old runs", "engine-failed": "new stopped"}
     assert "engine: no such class" in caplog.text
-    told = "it is not registered; engine as it was before runs again, and serves"
+    told = "it is not registered; engine as it was before runs, and serves"
     assert f"app-1: replace container engine: {told}" in caplog.text
+
+
+BACK_FROM_BESIDE = [
+    "start engine",
+    "prove engine:1080",
+    "aside engine-next:1081",
+    "logs --tail 15 engine-next",
+    "update --restart no engine-next",
+    "stop --time 30 engine-next",
+    "rename engine-next engine-failed",
+    "end aside engine-next:1081",
+]
 
 
 def test_a_successor_that_is_not_proven_leaves_the_old_one_serving(story: Story) -> None:
     story.fails = ("prove engine-next:1081",)
     assert conducted(story, having(WITH_SECOND, other()), successor=successor) is False
-    assert "stop --time 30 engine" not in story.steps
-    assert not [step for step in story.steps if step.startswith("aside")]
-    assert story.steps[-2:] == ["start engine", "prove engine:1080"]
+    assert story.steps == [
+        "run engine-next",
+        "prove engine-next:1081",
+        *BACK_FROM_BESIDE,
+    ]
     assert story.docker.containers == {"engine": "old runs", "engine-failed": "new stopped"}
+
+
+def failing_at(story: Story, count: int) -> Callable[[State, Fleet, Member, Instance], None]:
+    """A proof that fails when it is asked for the `count`th time."""
+
+    def prove(state: State, fleet: Fleet, member: Member, instance: Instance) -> None:
+        story.tell(f"prove {_named(instance)}")
+        if len([step for step in story.steps if step.startswith("prove")]) == count:
+            raise NotProven("it is not registered")
+
+    return prove
+
+
+def test_the_old_one_serves_before_a_successor_that_serves_alone_is_stopped(
+    story: Story, caplog: pytest.LogCaptureFixture
+) -> None:
+    found = having(WITH_SECOND, other())
+    assert conducted(story, found, successor=successor, prove=failing_at(story, 2)) is False
+    assert story.steps == [
+        "run engine-next",
+        "prove engine-next:1081",
+        "aside engine:1080",
+        "stop --time 30 engine",
+        "end aside engine:1080",
+        "prove engine-next:1081",
+        *BACK_FROM_BESIDE,
+    ]
+    assert story.docker.containers == {"engine": "old runs", "engine-failed": "new stopped"}
+    assert "it is not registered; engine as it was before runs, and serves" in caplog.text
+
+
+def test_a_successor_stays_while_the_old_one_does_not_serve(
+    story: Story, caplog: pytest.LogCaptureFixture
+) -> None:
+    story.fails = ("prove engine:1080",)
+    found = having(WITH_SECOND, other())
+    assert conducted(story, found, successor=successor, prove=failing_at(story, 2)) is False
+    assert story.docker.containers == {"engine": "old runs", "engine-next": "new runs"}
+    told = "what ran before is not put back, or not proven: no sign of: prove engine:1080"
+    assert told in caplog.text
+
+
+def test_a_successor_that_is_not_let_go_of_is_stopped_all_the_same(
+    story: Story, caplog: pytest.LogCaptureFixture
+) -> None:
+    story.fails = ("prove engine-next:1081", "aside engine-next:1081")
+    assert conducted(story, having(WITH_SECOND, other()), successor=successor) is False
+    assert story.docker.containers == {"engine": "old runs", "engine-failed": "new stopped"}
+    assert "is stopped though callers may notice: no sign of: aside engine-next" in caplog.text
+
+
+def test_who_has_a_successor_is_relieved_and_not_set_aside(story: Story) -> None:
+    @contextmanager
+    def relieved(
+        state: State, fleet: Fleet, member: Member, instance: Instance, away: Away
+    ) -> Iterator[None]:
+        story.tell(f"relieved {_named(instance)}")
+        yield
+
+    found, prove = having(WITH_SECOND, other()), failing_at(story, 2)
+    assert conducted(story, found, successor=successor, relieved=relieved, prove=prove) is False
+    steps = [step for step in story.steps if step.split()[0] in ("aside", "relieved", "stop")]
+    assert steps == [
+        "relieved engine:1080",
+        "stop --time 30 engine",
+        "relieved engine-next:1081",
+        "stop --time 30 engine-next",
+    ]
+
+
+REPLACED = [
+    "stop --time 30 engine",
+    "rename engine engine-before",
+    "update --restart no engine-before",
+    "run engine",
+]
+SUCCEEDED = [
+    "run engine-next",
+    "prove engine-next:1081",
+    "aside engine:1080",
+    "stop --time 30 engine",
+    "end aside engine:1080",
+    "prove engine-next:1081",
+    "rename engine engine-before",
+    "rename engine-next engine",
+    "rm --volumes engine-before",
+]
+NEXT_REMOVED = [
+    "aside engine-next:1080",
+    "stop --time 30 engine-next",
+    "rm --volumes engine-next",
+    "end aside engine-next:1080",
+]
+
+
+@pytest.mark.parametrize(
+    "left, told",
+    [
+        (
+            (other(), other("engine-next")),
+            [*NEXT_REMOVED, *SUCCEEDED],
+        ),
+        (
+            (other(is_running=False), other("engine-next")),
+            [
+                "rename engine engine-before",
+                "rename engine-next engine",
+                "rm --volumes engine-before",
+                *SUCCEEDED,
+            ],
+        ),
+        (
+            (other("engine-before", is_running=False), other("engine-next")),
+            ["rm --volumes engine-before", "rename engine-next engine", *SUCCEEDED],
+        ),
+    ],
+    ids=["after the start beside", "after the stop of the old one", "between the renames"],
+)
+def test_a_successor_goes_on_where_a_run_ended(
+    story: Story, left: tuple[Container, ...], told: list[str]
+) -> None:
+    """What runs is never stopped before callers have let go of it."""
+    assert conducted(story, having(WITH_SECOND, *left), successor=successor) is True
+    assert story.steps == told
+    assert story.docker.containers == {"engine": "new runs"}
+
+
+@pytest.mark.parametrize(
+    "left, first, aside",
+    [
+        ((other(), other("engine-next")), NEXT_REMOVED, "engine:1080"),
+        (
+            (other(is_running=False), other("engine-next")),
+            [
+                "rename engine engine-before",
+                "rename engine-next engine",
+                "rm --volumes engine-before",
+            ],
+            "engine-next:1080",
+        ),
+        (
+            (other("engine-before", is_running=False), other("engine-next")),
+            ["rm --volumes engine-before", "rename engine-next engine"],
+            "engine-next:1080",
+        ),
+    ],
+    ids=["both run", "the old one is stopped", "between the renames"],
+)
+def test_a_replacement_goes_on_where_a_run_ended(
+    story: Story, left: tuple[Container, ...], first: list[str], aside: str
+) -> None:
+    assert conducted(story, having(FLEET, *left)) is True
+    assert story.steps == [
+        f"aside {aside}",
+        *first,
+        *REPLACED,
+        f"end aside {aside}",
+        "prove engine:1080",
+        "rm --volumes engine-before",
+    ]
+    assert story.docker.containers == {"engine": "new runs"}
+
+
+@pytest.mark.parametrize(
+    "left, steps",
+    [
+        (
+            (
+                running(SPEC),
+                other("engine-before", is_running=False),
+                other("engine-next"),
+            ),
+            [
+                *NEXT_REMOVED[:3],
+                "stop --time 30 engine-before",
+                "rm --volumes engine-before",
+                NEXT_REMOVED[3],
+                "prove engine:1080",
+            ],
+        ),
+        (
+            (running(replace(SPEC, name="engine-next")),),
+            ["rename engine-next engine", "prove engine:1080"],
+        ),
+        (
+            (other(is_running=False), running(replace(SPEC, name="engine-next"))),
+            [
+                "rename engine engine-before",
+                "rename engine-next engine",
+                "rm --volumes engine-before",
+                "prove engine:1080",
+            ],
+        ),
+    ],
+    ids=["both are left", "only the new one", "the old one is stopped"],
+)
+def test_what_runs_as_wanted_is_tidied_up_without_its_end(
+    story: Story, left: tuple[Container, ...], steps: list[str]
+) -> None:
+    assert conducted(story, having(FLEET, *left)) is True
+    assert story.steps == steps
+    assert story.docker.containers == {"engine": "old runs"}
+
+
+def test_what_is_not_let_go_of_is_not_removed(story: Story) -> None:
+    story.fails = ("aside engine-next:1080",)
+    assert conducted(story, having(FLEET, running(SPEC), other("engine-next"))) is False
+    assert story.steps == ["aside engine-next:1080"]
 
 
 def test_docker_refusing_ends_the_rollout(story: Story, caplog: pytest.LogCaptureFixture) -> None:

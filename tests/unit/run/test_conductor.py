@@ -230,7 +230,7 @@ def test_a_way_back_that_fails_hides_nothing(
     wrong = {"apply": failing(NotProven("no sign")), "take back": failing(RemoteError("gone"))}
     assert not conduct(state, [treatment(state, "app-1", steps, can_go_back=True, **wrong)])
     assert "app-1: replace container engine: no sign" in caplog.messages
-    assert "what ran before was not put back: gone" in caplog.text
+    assert "what ran before is not put back, or not proven: gone" in caplog.text
 
 
 def test_where_nobody_lets_go_of_it_it_is_put_back_all_the_same(
