@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +13,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from tests.lab import Lab, LabHost
-from tests.lab.running import Checkout, Run
+from tests.lab.running import Checkout, Run, Running
+
+LOOK_S = 0.02
+
+_BATCH = re.compile(r"batch \d+ of \d+: .*")
 
 LAB = os.environ.get("DOCKYARD_LAB", "bench")
 
@@ -34,12 +40,28 @@ class Deployed:
 
     def deploy(self, data: Mapping[str, Any]) -> Run:
         """Deploy with other data than the product's own; end the benchmark where that fails."""
+        return self.roll(data)[0]
+
+    def roll(self, data: Mapping[str, Any]) -> tuple[Run, list[float]]:
+        """Do the same; tell, too, when each batch began (time.time())."""
         archive = self.lab.base_image()
         inventory = self.checkout.inventory(self.lab.hosts, data, base_image=archive)
-        run = self.checkout.run(inventory, "-y")
+        running = self.checkout.start(inventory, "-y")
+        batches = list(_batches(running))
+        run = running.wait()
         if run.exit_code != 0:
             raise SystemExit(run.output)
-        return run
+        return run, batches
+
+
+def _batches(running: Running) -> Iterator[float]:
+    """Yield the time at which each batch of a rollout begins, while it runs."""
+    seen = 0
+    while running.is_running:
+        found = len(_BATCH.findall(running.output))
+        yield from [time.time()] * (found - seen)
+        seen = found
+        time.sleep(LOOK_S)
 
 
 @contextmanager

@@ -8,28 +8,22 @@ was served twice, or was answered by no engine.
 
 from __future__ import annotations
 
-import re
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from typing import Any
 
 import click
 import pygal
 
-from tests.lab import Lab
+from tests.bench.deployed import deployed
 from tests.lab.load import SLOW_S, Load, Request, load
-from tests.lab.running import Checkout, Running
 
 LOGS = "/apps/logs/sayhello-service-engine"
+HOSTS = 3
 BIN_S = 5
-LOOK_S = 0.1
-ROLLOUT_S = 300
 PERCENTILES = {"p50": 0.5, "p99": 0.99, "max": 1.0}
-
-_BATCH = re.compile(r"batch \d+ of \d+: .*")
 
 
 @click.command()
@@ -40,66 +34,35 @@ _BATCH = re.compile(r"batch \d+ of \d+: .*")
 @click.option("--plot", type=click.Path(path_type=Path), default="soak.svg", show_default=True)
 def main(requests: int, rollouts: int, rate_per_s: float, limit_s: int, plot: Path) -> None:
     """Roll engines and proxies out again and again under load, and count every request."""
-    lab = Lab("soak")
-    lab.up()
-    lab.reset()
     began = time.monotonic()
-    try:
-        with TemporaryDirectory() as directory:
-            fleet = Soaked(lab, Checkout.make(Path(directory)))
-            fleet.roll(0)
-            with load(fleet.proxies, rate_per_s) as calls:
-                batches = []
-                for turn in range(1, rollouts + 1):
-                    batches += fleet.roll(turn)
-                    told = f"{turn} rollouts, {len(calls.requests)} requests"
-                    sys.stdout.write(f"{told}, {len(calls.failed)} failed\n")
-                    sys.stdout.flush()
-                    if time.monotonic() - began > limit_s:
-                        raise SystemExit(f"not done within {limit_s} s")
-                calls.wait_for(requests, limit_s - (time.monotonic() - began))
-            draw(calls, batches, plot)
-            tell(calls, len(batches))
-            calls.assert_none_lost(fleet.engines, LOGS)
-            sys.stdout.write("no request was lost, and none was served twice\n")
-    finally:
-        lab.down()
+    with deployed(HOSTS, _turn(0)) as fleet:
+        proxies = [f"{host.address}:2080" for host in fleet.apps]
+        batches: list[float] = []
+        with load(proxies, rate_per_s) as calls:
+            for turn in range(1, rollouts + 1):
+                batches += fleet.roll(_turn(turn))[1]
+                told = f"{turn} rollouts, {len(calls.requests)} requests"
+                sys.stdout.write(f"{told}, {len(calls.failed)} failed\n")
+                sys.stdout.flush()
+                if time.monotonic() - began > limit_s:
+                    raise SystemExit(f"not done within {limit_s} s")
+            calls.wait_for(requests, limit_s - (time.monotonic() - began))
+        draw(calls, batches, plot)
+        tell(calls, len(batches))
+        calls.assert_none_lost(fleet.apps, LOGS)
+        sys.stdout.write("no request was lost, and none was served twice\n")
 
 
-class Soaked:
-    """A fleet whose proxies never send a request twice, and whose engines end at once."""
+def _turn(turn: int) -> dict[str, Any]:
+    """Data that makes other engines at each turn, and other proxies at every second.
 
-    def __init__(self, lab: Lab, checkout: Checkout) -> None:
-        self.engines = [host for host in lab.hosts if "engine" in host.groups]
-        self.proxies = [f"{host.address}:2080" for host in self.engines]
-        self._lab = lab
-        self._checkout = checkout
-
-    def roll(self, turn: int) -> list[float]:
-        """Replace every engine, every second time every proxy too; return when batches began."""
-        data = {
-            "soa_engine": {"environment": {"STOP_GRACE_S": "0", "TURN": str(turn)}},
-            "proxy": {"environment": {"OSP_RETRIES": "0", "TURN": str(turn // 2)}},
-            "rollout": {"batch": 1 + turn % 2},
-        }
-        archive = self._lab.base_image()
-        inventory = self._checkout.inventory(self._lab.hosts, data, base_image=archive)
-        running = self._checkout.start(inventory, "-y")
-        batches = list(_batches(running))
-        run = running.wait(ROLLOUT_S)
-        if run.exit_code != 0 or (turn and not run.done):
-            raise SystemExit(run.output)
-        return batches
-
-
-def _batches(running: Running) -> Iterator[float]:
-    """Yield the time at which each batch of a rollout begins, while it runs."""
-    seen = 0
-    while running.is_running:
-        found = len(_BATCH.findall(running.output))
-        yield from [time.time()] * (found - seen)
-        seen = found
-        time.sleep(LOOK_S)
+    The proxies never send a request twice; the engines end at once when they are told to.
+    """
+    return {
+        "soa_engine": {"environment": {"STOP_GRACE_S": "0", "TURN": str(turn)}},
+        "proxy": {"environment": {"OSP_RETRIES": "0", "TURN": str(turn // 2)}},
+        "rollout": {"batch": 1 + turn % 2},
+    }
 
 
 def tell(calls: Load, batches: int) -> None:

@@ -71,8 +71,9 @@ def named(observed: Observed, *running: str, stopped: tuple[str, ...] = ()) -> O
         ("app-1", bare(), [], []),
         ("registry-1", named(fitted(), "zookeeper"), ["registry"], ["zookeeper"]),
         ("sdk-1", named(fitted(), "sdk"), [], ["sdk"]),
+        ("app-1", named(fitted(), "engine-next"), ["soa_engine"], ["engine-next"]),
     ],
-    ids=["both", "one-stopped", "others", "bare", "registry", "sdk"],
+    ids=["both", "one-stopped", "others", "bare", "registry", "sdk", "as-the-next"],
 )
 def test_what_runs_on_a_host(
     name: str, observed: Observed, roles: list[str], containers: list[str]
