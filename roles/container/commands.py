@@ -106,14 +106,18 @@ def rename(name: str, new: str) -> list[str]:
 
 def never_restart(name: str) -> list[str]:
     """Have a container stay as it is, also when the engine or the host starts again."""
-    return ["docker", "update", "--restart", "no", name]
+    return restart_by(name, "no")
 
 
 def restart_as(name: str, found: Container) -> list[str]:
     """Give a container the restart policy back that it was found with."""
     policy = ((found.inspect or {}).get("HostConfig") or {}).get("RestartPolicy") or {}
     kind, count = policy.get("Name") or "no", policy.get("MaximumRetryCount") or 0
-    return ["docker", "update", "--restart", f"{kind}:{count}" if count else kind, name]
+    return restart_by(name, f"{kind}:{count}" if count else kind)
+
+
+def restart_by(name: str, policy: str) -> list[str]:
+    return ["docker", "update", "--restart", policy, name]
 
 
 def signal(name: str, signal: str) -> list[str]:

@@ -47,6 +47,13 @@ def serving(observed: Observed, name: str) -> Instance | None:
     return Instance.of(found) if found and found.running else None
 
 
+def kept(observed: Observed, name: str) -> Container | None:
+    """The old container that a run has left, where nothing runs in its place: the way back."""
+    if serving(observed, name):
+        return None
+    return observed.container(f"{name}{BEFORE}")
+
+
 def leftovers(observed: Observed, name: str) -> list[Container]:
     """What a run that ended early has left beside the container that serves as NAME."""
     serves = current(observed, name)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from roles.container.difference import Difference, differences
-from roles.container.instance import current, is_beside, leftovers
+from roles.container.instance import BEFORE, FAILED, NEXT, current, is_beside, leftovers
 from roles.container.part import PartSpec
 from roles.container.spec import PART_LABEL, TO_BE_BUILT, ContainerSpec
 from roles.images.plan import delivered_ids
@@ -224,11 +224,15 @@ def container_problems(host: str, spec: ContainerSpec, observed: Observed) -> li
             f"(`docker network create {spec.network}`), or name another"
         )
         return [Problem(host, f"{spec.part}.network", text)]
-    found = observed.container(spec.name)
-    if found is None or found.labels.get(PART_LABEL) == spec.part:
-        return []
-    text = (
-        f"a container '{spec.name}' (image {found.image}) exists that Dockyard did not make; "
-        "remove or rename it, or set another name here"
-    )
-    return [Problem(host, f"{spec.part}.container", text)]
+    names = [spec.name, *(f"{spec.name}{suffix}" for suffix in (BEFORE, NEXT, FAILED))]
+    found = [container for name in names if (container := observed.container(name))]
+    return [
+        Problem(
+            host,
+            f"{spec.part}.container",
+            f"a container '{container.name}' (image {container.image}) exists that Dockyard did "
+            "not make; remove or rename it, or set another name here",
+        )
+        for container in found
+        if container.labels.get(PART_LABEL) != spec.part
+    ]

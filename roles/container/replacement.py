@@ -47,6 +47,8 @@ class Replacement:
     change: ContainerChange
     old: Container | None
     ready_timeout_s: int
+    kept: Container | None = None
+    """An old one that an earlier run has left, where `old` does not run."""
     has_begun: bool = field(default=False, init=False)
     """Whether the old container was touched, or a new one made: names alone can't tell a leftover
     from what this run has made."""
@@ -60,16 +62,23 @@ class Replacement:
             fields = {difference.field for difference in self.change.differences}
             self._ask(commands.update(self.spec, fields))
             return
+        self.has_begun = True
         if self.change.verdict == "start":
             self._docker(commands.start(name))
         else:
-            self.has_begun = True
-            if self.change.verdict == "replace":
-                kept = f"{name}{BEFORE}"
-                self._stop(name)
-                self._docker(commands.rename(name, kept), commands.never_restart(kept))
+            self._make_room()
             self._run(self.spec)
         self.await_health(Instance.of(self.spec))
+
+    def _make_room(self) -> None:
+        """Stop what is to be replaced, and keep it to go back to; of two the one that served."""
+        name, keeps = self.spec.name, f"{self.spec.name}{BEFORE}"
+        if self.change.verdict == "replace":
+            self._stop(name)
+            if self.kept:
+                self._docker(commands.remove(name))
+            else:
+                self._docker(commands.rename(name, keeps), commands.never_restart(keeps))
 
     def start_beside(self, spec: ContainerSpec) -> Instance:
         """Start the new container beside the old one; return when it is healthy."""
@@ -105,24 +114,29 @@ class Replacement:
         self._docker(*words)
 
     def remove_leftovers(self) -> None:
-        """Remove what an earlier run has left beside the container; nobody calls it any more.
+        """Remove a new container that an earlier run has left; nobody calls it any more.
 
-        What was kept to go back to stays where nothing else is there.
+        An old one goes when room is needed for the next that is kept: only where another serves.
         """
         name, there = self.spec.name, self._there()
+        serves = self.old and self.old.running
         old = self.old.name if self.old else name
-        beside = [f"{name}{NEXT}", *([f"{name}{BEFORE}"] if name in there else [])]
-        for left in beside:
+        makes_room = serves and self.change.verdict == "replace"
+        for left in (f"{name}{NEXT}", *([f"{name}{BEFORE}"] if makes_room else [])):
             if left in there and left != old:
                 self._stop(left)
                 self._docker(commands.remove(left))
+
+    @property
+    def way_back(self) -> Container | None:
+        """What ran before, and runs again where the change fails."""
+        return self.old if self.old and self.old.running else self.kept
 
     def take_back(self) -> str | None:
         """Stop the new container, keep it to be looked at, and have the old one as it was."""
         if not self.has_begun:
             return None
-        kept, there = f"{self.spec.name}{BEFORE}", self._there()
-        if self.old is None or kept in there:
+        if self.old is None or f"{self.spec.name}{BEFORE}" in self._there():
             self.keep_failed(self.spec.name)
         return self.old_again()
 
@@ -140,13 +154,12 @@ class Replacement:
 
     def old_again(self) -> str | None:
         """Have the old container as it was; say so, or None where there was none that ran."""
-        if self.old is None:
-            return None
         name, there = self.spec.name, self._there()
-        kept = f"{name}{BEFORE}"
-        if kept in there and name not in there:
-            self._docker(commands.rename(kept, name), commands.restart_as(name, self.old))
-        if not self.old.running:
+        if f"{name}{BEFORE}" in there and name not in there:
+            self._docker(commands.rename(f"{name}{BEFORE}", name))
+            again = commands.restart_as(name, self.old) if self.old and not self.kept else None
+            self._docker(again or commands.restart_by(name, self.spec.restart))
+        if self.way_back is None:
             return None
         self._docker(commands.start(name))
         return f"{name} as it was before runs"

@@ -11,7 +11,7 @@ from pyinfra import logger
 from pyinfra.api import FunctionCommand, Host, State
 from pyinfra.api.command import PyinfraCommand
 
-from roles.container.instance import NEXT, Instance, current, leftovers, serving
+from roles.container.instance import NEXT, Instance, current, kept, leftovers, serving
 from roles.container.plan import ContainerChange, Specify, container_changes
 from roles.container.replacement import DOCKER_S, Replacement
 from roles.container.spec import ContainerSpec
@@ -73,8 +73,8 @@ class Rollout:
     relieved: Aside | None = None
     """The same as `aside` for a container whose successor serves beside it; None: no other."""
     order: Order = _as_listed
-    one_at_a_time: bool = False
-    """Whatever batch is wanted."""
+    one_at_a_time: Callable[[list[Member]], bool] = lambda members: False
+    """Whether these hosts go so, whatever batch is wanted."""
 
     def commands(self, state: State) -> Generator[PyinfraCommand, None, None]:
         """What the part's operation yields; to be called with `_run_once`."""
@@ -97,7 +97,7 @@ class Rollout:
             if not self.are_ready(state, fleet, others):
                 return False
         pace = members[0].wanted.rollout
-        if self.one_at_a_time:
+        if self.one_at_a_time(members):
             pace = pace.one_by_one
         return conduct(state, treatments, pace, len(running))
 
@@ -107,7 +107,7 @@ class Rollout:
             try:
                 self.ready(state, fleet, member)
             except FAILURES as error:
-                text = f"{self.role} is as wanted but not ready, so no other host is interrupted"
+                text = f"{self.role} is not ready, so no other host is interrupted"
                 logger.error(f"{member.name}: {text}: {error}")
                 return False
         return True
@@ -124,7 +124,8 @@ class Rollout:
         part = member.part(self.role)
         assert part is not None, f"{member.name} runs no {self.role}"
         old = current(member.observed, spec.name)
-        doing = Replacement(state, host, spec, change, old, part.ready_timeout_s)
+        back = kept(member.observed, spec.name)
+        doing = Replacement(state, host, spec, change, old, part.ready_timeout_s, back)
         exchange = _Exchange(self, state, fleet, member, spec, old, doing)
         beside = self.successor(fleet, member) if change.verdict == "replace" else None
         if change.verdict == "tidy":
@@ -147,23 +148,32 @@ class _Exchange:
     doing: Replacement
 
     def tidying(self, host: Host, change: ContainerChange) -> Treatment:
+        """What is old goes last, when what serves is proven."""
+
         def apply(away: Away) -> None:
             host.log(change.action)
             self._remove_leftovers(away)
             self.doing.adopt()
 
-        return Treatment(host, (change,), nobody_is_aside, apply, prove=self._prove_old)
+        return Treatment(
+            host=host,
+            changes=(change,),
+            aside=nobody_is_aside,
+            apply=apply,
+            prove=self._prove_old,
+            settle=self.doing.settle,
+        )
 
     def stopping_first(self, host: Host, change: ContainerChange) -> Treatment:
-        def aside(away: Away) -> AbstractContextManager[None]:
+        @contextmanager
+        def aside(away: Away) -> Iterator[None]:
             serves = serving(self.member.observed, self.spec.name)
-            if serves is None or not change.interrupts:
-                return nullcontext()
-            return self._aside(serves, away)
-
-        def apply(away: Away) -> None:
-            self._remove_leftovers(away)
-            self.doing.stop_first()
+            with ExitStack() as stack:
+                if not self.doing.has_begun:
+                    self._remove_leftovers(away)
+                if serves and change.interrupts:
+                    stack.enter_context(self._aside(serves, away))
+                yield
 
         def prove() -> None:
             self._prove(Instance.of(self.spec))
@@ -172,7 +182,7 @@ class _Exchange:
             host=host,
             changes=(change,),
             aside=aside,
-            apply=apply,
+            apply=lambda away: self.doing.stop_first(),
             prove=prove,
             settle=self.doing.settle,
             take_back=lambda away: self.doing.take_back(),
@@ -236,8 +246,9 @@ class _Exchange:
         self.rollout.prove(self.state, self.fleet, self.member, instance)
 
     def _prove_old(self) -> None:
-        if self.old is not None:
-            self._prove(Instance(self.spec.name, self.old.environment))
+        found = self.doing.way_back
+        if found:
+            self._prove(Instance(self.spec.name, found.environment))
 
 
 def prove_steady(state: State, host: Host, name: str) -> None:

@@ -60,19 +60,23 @@ def forwarded(host: Host, address: str, port: int) -> Iterator[tuple[str, int]]:
         server.stop(timeout=1)
 
 
-def reaches(host: Host, address: str, port: int, timeout_s: float) -> bool:
-    """Tell whether a connection from `host` to `address:port` comes about; it is closed at once."""
+def reaches(host: Host, address: str, port: int, timeout_s: float) -> bool | None:
+    """Tell whether a connection from `host` to `address:port` comes about; it is closed at once.
+
+    None where `host` itself can't be asked.
+    """
     if isinstance(host.connector, LocalConnector):
         with suppress(OSError), socket.create_connection((address, port), timeout_s):
             return True
         return False
     transport = host.connector.client.get_transport()  # type: ignore[attr-defined]
+    place, near = (address, port), ("127.0.0.1", 0)
     try:
-        transport.open_channel(
-            "direct-tcpip", (address, port), ("127.0.0.1", 0), timeout=timeout_s
-        ).close()
+        transport.open_channel("direct-tcpip", place, near, timeout=timeout_s).close()
+    except ChannelException as refused:
+        return None if refused.code == FORBIDDEN else False
     except (SSHException, EOFError, OSError):
-        return False
+        return False if transport is not None and transport.is_active() else None
     return True
 
 

@@ -99,5 +99,18 @@ def _started_at(state: State, host: Host, instance: Instance) -> str:
     return channel.run(state, host, look, timeout_s=DOCKER_S).text[:26]
 
 
-ROLLOUT = Rollout(ROLE, container, prove=prove, aside=aside, successor=successor, relieved=at_once)
+def _leave_gaps(members: list[Member]) -> bool:
+    """Whether one of these proxies is away while it is replaced."""
+    return not all(proxy(member).handover for member in members)
+
+
+ROLLOUT = Rollout(
+    ROLE,
+    container,
+    prove=prove,
+    aside=aside,
+    successor=successor,
+    relieved=at_once,
+    one_at_a_time=_leave_gaps,
+)
 """One whose successor has its listeners can go at once."""

@@ -169,22 +169,28 @@ def ask_proxies(
         if listing is not None:
             found = judge(listing)
             return f"the proxy of {proxy.name} {found}" if found else None
-        peer = _peer_that_reaches(state, fleet, proxy)
-        if peer is None:
-            logger.warning(f"{proxy.name}: no peer reaches its proxy any more: it is left out")
-            return None
-        return f"the proxy of {proxy.name} does not tell its state, but {peer} can connect to it"
+        reached = _reached_by_peers(state, fleet, proxy)
+        peer = next((name for name, is_so in reached.items() if is_so), None)
+        silent = f"the proxy of {proxy.name} does not tell its state"
+        if peer:
+            return f"{silent}, but {peer} can connect to it"
+        if None in reached.values():
+            return f"{silent}, and not every peer can be asked whether it serves"
+        logger.warning(f"{proxy.name}: no peer reaches its proxy any more: it is left out")
+        return None
 
     return next((answer for answer in Pool(AT_ONCE).map(ask, proxies) if answer), None)
 
 
-def _peer_that_reaches(state: State, fleet: Fleet, proxy: TellingProxy) -> str | None:
-    """Another host that can connect to a proxy's own port; where there is no other, its own."""
+def _reached_by_peers(state: State, fleet: Fleet, proxy: TellingProxy) -> dict[str, bool | None]:
+    """Which other hosts can connect to a proxy's own port; where there is no other, its own.
+
+    None for a host that can't be asked.
+    """
     place = split_endpoint(proxy.endpoint)
     peers = [other.name for other in fleet if other.name != proxy.name] or [proxy.via]
 
-    def reached(peer: str) -> bool:
+    def reached(peer: str) -> bool | None:
         return reaches(state.inventory.get_host(peer), *place, ASK_S)
 
-    found = Pool(AT_ONCE).map(reached, peers)
-    return next((peer for peer, is_so in zip(peers, found, strict=True) if is_so), None)
+    return dict(zip(peers, Pool(AT_ONCE).map(reached, peers), strict=True))

@@ -93,4 +93,11 @@ def prove(state: State, fleet: Fleet, member: Member, instance: Instance) -> Non
     wait_until(state.inventory.get_host(member.name), missing, server(member).ready_timeout_s)
 
 
-ROLLOUT = Rollout(ROLE, container, prove=prove, aside=aside, order=leader_last, one_at_a_time=True)
+ROLLOUT = Rollout(
+    ROLE,
+    container,
+    prove=prove,
+    aside=aside,
+    order=leader_last,
+    one_at_a_time=lambda members: True,
+)

@@ -6,14 +6,14 @@ import getpass
 import json
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from gevent import Timeout
 from kazoo.client import KazooClient
-from kazoo.exceptions import KazooException, NodeExistsError, NoNodeError
+from kazoo.exceptions import KazooException, NoNodeError
 from kazoo.handlers.gevent import SequentialGeventHandler
 from kazoo.handlers.threading import KazooTimeoutError
 from pyinfra.api import Host
@@ -65,26 +65,38 @@ class Registry:
     def mark(self, name: str, reason: str) -> bool:
         """Ask who is registered as `name` to drain, for as long as this session lives.
 
-        Tells whether the mark stands, and is this session's: to be asked until it does, and again
-        before anybody relies on it.
+        Tells whether the mark was made now.
         """
         path = f"{DRAIN_PATH}/{name}"
         by = f"{getpass.getuser()}@{socket.gethostname()}"
         since = datetime.now(UTC).isoformat(timespec="seconds")
         text = json.dumps({"by": by, "since": since, "reason": reason}).encode()
         try:
-            found = self.client.exists_async(path).get(timeout=ASK_S)
-            if found:
-                return bool(found.owner_session_id == self.client.client_id[0])
             self.client.ensure_path_async(DRAIN_PATH).get(timeout=ASK_S)
             self.client.create_async(path, text, ephemeral=True).get(timeout=ASK_S)
-        except (NodeExistsError, *_UNTOLD):
+        except _UNTOLD:
             return False
         return True
+
+    def has_marked(self, name: str) -> bool:
+        """Whether the mark stands and is this session's: asked before anybody relies on it."""
+        try:
+            found = self.client.exists_async(f"{DRAIN_PATH}/{name}").get(timeout=ASK_S)
+        except _UNTOLD:
+            return False
+        return bool(found and found.owner_session_id == self.client.client_id[0])
 
     def unmark(self, name: str) -> None:
         """Take the mark away; where that can't be told now, it goes with the session."""
         self.remove(DRAIN_PATH, name)
+
+    def made(self, folder: str, name: str) -> int | None:
+        """Which transaction has made a node; None where there is none, or none can be told."""
+        try:
+            found = self.client.exists_async(f"{folder}/{name}").get(timeout=ASK_S)
+        except _UNTOLD:
+            return None
+        return int(found.creation_transaction_id) if found else None
 
     def remove(self, folder: str, name: str) -> bool:
         """Remove a node; tells whether it is gone."""
@@ -115,7 +127,7 @@ def session(via: Host, connection: str) -> Iterator[Registry]:
         )
         try:
             client.start(timeout=CONNECT_S)
-        except (KazooTimeoutError, TimeoutError) as error:
+        except (*_UNTOLD, TimeoutError) as error:
             raise ConnectionError(
                 f"the registry at {connection} does not answer, asked from {via.name}"
             ) from error
@@ -125,5 +137,6 @@ def session(via: Host, connection: str) -> Iterator[Registry]:
 
 
 def _close(client: KazooClient) -> None:
-    client.stop()
-    client.close()
+    with suppress(*_UNTOLD, OSError):
+        client.stop()
+        client.close()

@@ -151,14 +151,10 @@ def exit_if_interrupted(left: list[Treatment] | None = None) -> None:
 
 def _treat(state: State, treatment: Treatment, away: Away) -> str | None:
     """Treat one host; return what went wrong, and what it has come to."""
-    host = treatment.host
-    forget(host)
-    try:
-        failure = _applied(treatment, away)
-    except FAILURES as error:
-        return f"{host.name}: {treatment.what}: {error}"
+    forget(treatment.host)
+    failure = _applied(treatment, away)
     if failure:
-        return f"{host.name}: {treatment.what}: {failure}"
+        return f"{treatment.host.name}: {treatment.what}: {failure}"
     for change in treatment.changes:
         done(state, change)
     return None
@@ -167,16 +163,24 @@ def _treat(state: State, treatment: Treatment, away: Away) -> str | None:
 def _applied(treatment: Treatment, away: Away) -> str | None:
     """Apply and prove the change; where that fails put back what was before, and say so."""
     back = None
-    with treatment.aside(away):
-        failure = _error_of(lambda: treatment.apply(away))
-        if failure:
-            back = _put_back(treatment, away)
-    if failure is None:
-        failure = _error_of(treatment.prove)
-        if failure is None:
-            _settle(treatment)
-            return None
-        back = _put_back_aside(treatment, away)
+    try:
+        with treatment.aside(away):
+            try:
+                treatment.apply(away)
+            except FAILURES:
+                back = _put_back(treatment, away)
+                raise
+    except FAILURES as error:
+        return _told(treatment, str(error), back)
+    failure = _error_of(treatment.prove)
+    if failure:
+        return _told(treatment, failure, _put_back_aside(treatment, away))
+    _settle(treatment)
+    return None
+
+
+def _told(treatment: Treatment, failure: str, back: str | None) -> str:
+    """Say what has failed, and what has become of what was before."""
     if back is None:
         return failure
     again = _error_of(treatment.prove_back)

@@ -77,12 +77,13 @@ class Fleet:
 
     def told(self, member: Member, part: PartSpec, port: int) -> dict[str, str]:
         """What a part that registers itself is told: the registry, and what to register there."""
+        is_own = member.translated_to is None
         return {
             "VIP_CFGCENTER_ZK_CONNECTION": self.registry_connection,
             "EXPORT_IP": str(member.address),
             "EXPORT_PORT": str(port),
             # On the host's network it can be told from the inside that an address is gone.
-            "EXPORT_NETWORK": "bridge" if member.translated_to else part.network,
+            "EXPORT_NETWORK": "host" if part.network == "host" and is_own else "bridge",
         }
 
     @property

@@ -26,7 +26,7 @@ def has_let_go(name: str) -> Judge:
 
     def judge(listing: Listing) -> str | None:
         entry = listing.engines.get(name)
-        if entry is None or not (entry.registered or entry.in_flight):
+        if entry is None or not (entry.state == "up" or entry.registered or entry.in_flight):
             return None
         return f"lists {name} as {entry.state}, {entry.in_flight} requests in flight"
 

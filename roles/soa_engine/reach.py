@@ -19,9 +19,11 @@ REACHED_S = 5
 CONNECT_S = 3
 CALL_S = 10
 AT_ONCE = 20
+MARKS = {True: "yes", False: "NO", None: "?"}
 
-Matrix = dict[tuple[str, str], bool]
-"""By a proxy's host and an engine's `ADDRESS:PORT`: whether the one reaches the other."""
+Matrix = dict[tuple[str, str], bool | None]
+"""By a proxy's host and an engine's `ADDRESS:PORT`: whether the one reaches the other; None where
+the host can't be asked."""
 
 
 def prove_reached(state: State, fleet: Fleet, member: Member, name: str) -> None:
@@ -35,7 +37,8 @@ def prove_reached(state: State, fleet: Fleet, member: Member, name: str) -> None
 
     def missing() -> str | None:
         reached = _matrix(state, callers, [name])
-        return None if all(reached.values()) else f"{name} can't be reached from every proxy's host"
+        is_missing = False in reached.values()
+        return f"{name} can't be reached from every proxy's host" if is_missing else None
 
     try:
         wait_until(state.inventory.get_host(member.name), missing, REACHED_S)
@@ -59,7 +62,7 @@ def shown(matrix: Matrix) -> str:
     width = max(map(len, ["from", *callers]))
     lines = [f"  {'from':<{width}}  {'  '.join(engines)}"]
     for caller in callers:
-        marks = (f"{'yes' if matrix[caller, e] else 'NO':<{len(e)}}" for e in engines)
+        marks = (f"{MARKS[matrix[caller, e]]:<{len(e)}}" for e in engines)
         lines.append(f"  {caller:<{width}}  {'  '.join(marks)}".rstrip())
     return "\n".join(lines)
 
@@ -67,7 +70,7 @@ def shown(matrix: Matrix) -> str:
 def _matrix(state: State, callers: list[str], engines: list[str]) -> Matrix:
     pairs = list(product(callers, engines))
 
-    def ask(pair: tuple[str, str]) -> bool:
+    def ask(pair: tuple[str, str]) -> bool | None:
         return reaches(state.inventory.get_host(pair[0]), *split_endpoint(pair[1]), CONNECT_S)
 
     return dict(zip(pairs, Pool(AT_ONCE).map(ask, pairs), strict=True))

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import gevent
-from pyinfra.api import Host, State
+from pyinfra.api import State
 
 from roles.container import commands
-from roles.container.instance import Instance
+from roles.container.instance import Instance, serving
 from roles.container.replacement import DOCKER_S
 from roles.container.rollout import Rollout, prove_steady
 from roles.observed import channel
@@ -23,7 +23,6 @@ from roles.soa_engine.plan import ROLE, container, engine, name_of, running_name
 from roles.soa_engine.reach import prove_reached
 
 READY_S = 10
-LEFT_S = 10
 
 
 @contextmanager
@@ -37,27 +36,36 @@ def aside(
     Raises:
         NotProven: a proxy, or the registry, did not let it go in time; it is then asked back.
     """
-    host = state.inventory.get_host(member.name)
-    name, part = name_of(member, instance), engine(member)
-    if not _has_others(fleet, member, instance):
+    host, name = state.inventory.get_host(member.name), name_of(member, instance)
+    if _is_alone(fleet, member, instance):
         host.log(f"{name} is the only engine: callers will notice that it is replaced")
         yield
         return
+    with relieved(state, fleet, member, instance, away):
+        yield
+
+
+@contextmanager
+def relieved(
+    state: State, fleet: Fleet, member: Member, instance: Instance, away: Away
+) -> Iterator[None]:
+    """The same for an engine that is not the only one."""
+    host, name = state.inventory.get_host(member.name), name_of(member, instance)
     gone = frozenset(n for other in away if (n := _running_name(fleet, other)))
     with session(host, fleet.registry_connection) as registry:
         proxies = [*telling_proxies(fleet), *unlisted_proxies(fleet, registry)]
         other = judges.has_other_than(gone | {name})
         wait_until(host, lambda: ask_proxies(state, fleet, proxies, other), _drain_s(member))
-        host.log(f"draining {name}")
-        place = node(part.registration, name) if part.registration else None
+        drain = _Drain(state, fleet, member, instance, registry, proxies)
         try:
-            _ask_to_leave(state, host, member, instance, registry, name)
-            _await_gone(state, fleet, member, registry, proxies, place, name)
+            drain.begin()
+            drain.await_gone()
             yield
-            _forget(host, registry, place)
         except BaseException:
-            _ask_back(state, member, instance, proxies)
+            drain.ask_back()
             raise
+        else:
+            drain.forget_node()
         finally:
             registry.unmark(name)
 
@@ -67,15 +75,10 @@ def _drain_s(member: Member) -> int:
     return drain.timeout_s if drain else READY_S
 
 
-def _has_others(fleet: Fleet, member: Member, instance: Instance) -> bool:
-    own = engine(member).container
-    return (
-        instance.name != own or len(_engines(fleet)) > 1 or engine(member).second_port is not None
-    )
-
-
-def _engines(fleet: Fleet) -> list[Member]:
-    return fleet.running(ROLE)
+def _is_alone(fleet: Fleet, member: Member, instance: Instance) -> bool:
+    """Whether nobody else can serve: a host that was not read may."""
+    is_own = instance.name == engine(member).container
+    return is_own and len(fleet.running(ROLE)) == 1 and not fleet.unreachable
 
 
 def _running_name(fleet: Fleet, host: str) -> str | None:
@@ -83,80 +86,106 @@ def _running_name(fleet: Fleet, host: str) -> str | None:
     return running_name(member) if member.part(ROLE) else None
 
 
-def _ask_to_leave(
-    state: State, host: Host, member: Member, instance: Instance, registry: Registry, name: str
-) -> None:
-    """Mark the engine in the registry; where it knows a signal instead, send that, too."""
+class _Drain:
+    """One engine on its way out, and back where that fails."""
 
-    def missing() -> str | None:
-        return None if registry.mark(name, "rollout") else f"{name} could not be marked as drained"
+    def __init__(
+        self,
+        state: State,
+        fleet: Fleet,
+        member: Member,
+        instance: Instance,
+        registry: Registry,
+        proxies: list[TellingProxy],
+    ) -> None:
+        pattern = engine(member).registration
+        self._state, self._fleet, self._member = state, fleet, member
+        self._host = state.inventory.get_host(member.name)
+        self._instance, self._registry, self._proxies = instance, registry, proxies
+        self._name = name_of(member, instance)
+        self._node = node(pattern, self._name) if pattern else None
+        self._made: int | None = None
+        self._is_removed = False
 
-    wait_until(host, missing, READY_S)
-    drain = engine(member).drain
-    if drain is None:
-        host.log("it declares no drain: the proxies alone are asked to let it go")
-    elif drain.signal:
-        leave = commands.signal(instance.name, drain.signal)
-        channel.run(state, host, leave, timeout_s=DOCKER_S)
+    def begin(self) -> None:
+        """Mark the engine in the registry; where it knows a signal instead, send that, too."""
+        self._host.log(f"draining {self._name}")
+        if self._node:
+            self._made = self._registry.made(self._node.folder, self._node.name)
 
+        def missing() -> str | None:
+            if self._registry.has_marked(self._name):
+                return None
+            self._registry.mark(self._name, "rollout")
+            return f"{self._name} could not be marked as drained"
 
-def _ask_back(
-    state: State, member: Member, instance: Instance, proxies: list[TellingProxy]
-) -> None:
-    """Ask an engine back that was drained otherwise than by the mark, which goes by itself."""
-    host, drain = state.inventory.get_host(member.name), engine(member).drain
-    if drain is None:
-        if not proxies:  # its node was removed, and it alone can make it again
-            again = commands.restart(instance.name, engine(member).stop_timeout_s)
-            limit_s = engine(member).stop_timeout_s + DOCKER_S
-            channel.run(state, host, again, timeout_s=limit_s, check=False)
-    elif drain.undrain_signal:
-        back = commands.signal(instance.name, drain.undrain_signal)
-        channel.run(state, host, back, timeout_s=DOCKER_S, check=False)
-    elif drain.signal:
-        host.log("is left drained: it declares no undrain_signal")
+        wait_until(self._host, missing, READY_S)
+        drain = engine(self._member).drain
+        if drain is None:
+            self._host.log("it declares no drain: the proxies alone are asked to let it go")
+        elif drain.signal:
+            self._tell(commands.signal(self._instance.name, drain.signal), check=True)
 
+    def await_gone(self) -> None:
+        """Wait until the registry and every proxy have let the engine go."""
+        wait_until(self._host, self._held, _drain_s(self._member))
+        if not self._proxies:
+            wait_s = engine(self._member).drain_wait_s
+            self._host.log(
+                "whether the proxies have let it go is not provable: they tell no status; "
+                f"it serves on for {wait_s} s"
+            )
+            gevent.sleep(wait_s)
 
-def _await_gone(
-    state: State,
-    fleet: Fleet,
-    member: Member,
-    registry: Registry,
-    proxies: list[TellingProxy],
-    place: Node | None,
-    name: str,
-) -> None:
-    host = state.inventory.get_host(member.name)
-    leaves, tells = engine(member).drain is not None, bool(proxies)
-    if not tells and not leaves and place:
-        registry.remove(place.folder, place.name)  # nobody but its readers can be told
-
-    def missing() -> str | None:
-        if not registry.mark(name, "rollout"):
-            return f"the mark that drains {name} is not ours"
-        if place and (leaves or not tells) and registry.has(place.folder, place.name) is not False:
-            return f"{name} is still registered"
-        return ask_proxies(state, fleet, proxies, judges.has_let_go(name))
-
-    wait_until(host, missing, _drain_s(member))
-    if not tells:
-        wait_s = engine(member).drain_wait_s
-        host.log(
-            "whether the proxies have let it go is not provable: they tell no status; "
-            f"it serves on for {wait_s} s"
+    def _held(self) -> str | None:
+        """Who holds on to the engine. A mark that was lost meanwhile lets all begin anew."""
+        lost = f"the mark that drains {self._name} is not ours"
+        if not self._registry.has_marked(self._name):
+            self._registry.mark(self._name, "rollout")
+            return lost
+        registered = self._still_registered()
+        if registered:
+            return registered
+        proxies = ask_proxies(
+            self._state, self._fleet, self._proxies, judges.has_let_go(self._name)
         )
-        gevent.sleep(wait_s)
+        return proxies or (None if self._registry.has_marked(self._name) else lost)
 
+    def _still_registered(self) -> str | None:
+        """Where nobody takes the node away, neither the engine nor the proxies, we do."""
+        leaves = engine(self._member).drain is not None
+        if self._node is None or (not leaves and self._proxies):
+            return None
+        if not leaves and not self._is_removed:
+            self._is_removed = self._registry.remove(self._node.folder, self._node.name)
+        is_there = self._registry.has(self._node.folder, self._node.name)
+        return None if is_there is False else f"{self._name} is still registered"
 
-def _forget(host: Host, registry: Registry, place: Node | None) -> None:
-    """Remove the node that a stopped engine has left: its session outlives it by seconds."""
-    if place is None:
-        return
+    def ask_back(self) -> None:
+        """Ask the engine back where the mark alone does not: that goes by itself."""
+        drain = engine(self._member).drain
+        if drain is None:
+            if self._is_removed:  # it alone can make its node again
+                limit_s = engine(self._member).stop_timeout_s
+                again = commands.restart(self._instance.name, limit_s)
+                self._tell(again, limit_s + DOCKER_S)
+        elif drain.undrain_signal:
+            self._tell(commands.signal(self._instance.name, drain.undrain_signal))
+        elif drain.signal:
+            self._host.log("is left drained: it declares no undrain_signal")
 
-    def missing() -> str | None:
-        return None if registry.remove(place.folder, place.name) else f"{place.name} still stands"
+    def forget_node(self) -> None:
+        """Remove the node that a stopped engine has left, whose session outlives it by seconds.
 
-    wait_until(host, missing, LEFT_S)
+        Not one that its successor has made meanwhile.
+        """
+        if self._node is None or self._made is None:
+            return
+        if self._registry.made(self._node.folder, self._node.name) == self._made:
+            self._registry.remove(self._node.folder, self._node.name)
+
+    def _tell(self, command: list[str], limit_s: float = DOCKER_S, check: bool = False) -> None:
+        channel.run(self._state, self._host, command, timeout_s=limit_s, check=check)
 
 
 def prove(state: State, fleet: Fleet, member: Member, instance: Instance) -> None:
@@ -167,7 +196,9 @@ def prove(state: State, fleet: Fleet, member: Member, instance: Instance) -> Non
 
 def ready(state: State, fleet: Fleet, member: Member) -> None:
     """See that an engine which stays as it is serves, before another is taken away."""
-    _prove(state, fleet, member, Instance.of(container(fleet, member)), READY_S)
+    found = serving(member.observed, engine(member).container)
+    if found:
+        _prove(state, fleet, member, found, READY_S)
 
 
 def _prove(state: State, fleet: Fleet, member: Member, instance: Instance, timeout_s: int) -> None:
@@ -203,7 +234,7 @@ def _prove_registered(
         return f"{wanted.name} is not registered{_instead(names)}"
 
     def _instead(names: frozenset[str]) -> str:
-        known = {_node_name(other) for other in _engines(fleet)}
+        known = {_node_name(other) for other in fleet.running(ROLE)}
         strange = ", ".join(sorted(names - known))
         return f" ({wanted.folder} has {strange} of nobody here)" if strange else ""
 
@@ -215,4 +246,12 @@ def _node_name(member: Member) -> str | None:
     return node(pattern, name).name if name and pattern else None
 
 
-ROLLOUT = Rollout(ROLE, container, prove=prove, aside=aside, ready=ready, successor=successor)
+ROLLOUT = Rollout(
+    ROLE,
+    container,
+    prove=prove,
+    aside=aside,
+    ready=ready,
+    successor=successor,
+    relieved=relieved,
+)
