@@ -101,6 +101,7 @@ def watched(servers: Sequence[LabHost]) -> Iterator[Quorum]:
         watcher.join(30)
 
 
+@pytest.mark.full
 def test_an_upgrade_of_every_engine_loses_no_request_and_no_quorum(serving: Serving) -> None:
     hosts = serving.lab.hosts
     assert set(of_each(hosts, version).values()) == {OLD}

@@ -11,7 +11,7 @@ ROLE = Path(__file__).parents[2] / "roles" / "docker_engine"
 SCENARIOS = [
     "debian-12",
     pytest.param("debian-13", marks=pytest.mark.full),
-    "rpm",
+    pytest.param("rpm", marks=pytest.mark.full),
 ]
 
 

@@ -229,6 +229,7 @@ def remove_all(host: LabHost) -> None:
     host.run("docker rm --force --volumes $(docker ps -aq)", timeout_s=90)
 
 
+@pytest.mark.full
 def test_a_fleet_of_ipv6_serves_and_its_second_run_is_silent(steady: Fleet) -> None:
     """Made anew: what runs by IPv4 would lose the registry as soon as that listens by IPv6."""
     fleet = steady

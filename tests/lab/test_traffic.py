@@ -157,36 +157,3 @@ def test_all_of_a_rebooted_host_comes_back_by_itself(unforgiving: Fleet) -> None
     }
     assert all(found.running for found in after.values())
     assert fleet.deploy().done == []
-
-
-def test_a_changed_engine_is_rolled_out_one_by_one_and_nobody_notices(
-    unforgiving: Fleet, own: Checkout
-) -> None:
-    fleet = replace(unforgiving, checkout=unforgiving.checkout.copy(own.directory / "changed"))
-    service = "files/sayhello-service-engine/sayhello_engine/service.py"
-    fleet.checkout.edit(service, 'f"Hello, {name}!"', 'f"Good day, {name}!"')
-    before = of_each(fleet.hosts, containers)
-    began = time.time()
-    with traffic(fleet.registry, fleet.registry) as calls, registrations(fleet) as lists:
-        run = fleet.deploy()
-    ended = time.time()
-    assert run.exit_code == 0, run.output
-    assert calls.failed == []
-    calls.assert_steady()
-
-    assert {line.split(": ")[1] for line in run.done} <= {"images", "soa_engine"}
-    after = of_each(fleet.hosts, containers)
-    replaced = {
-        (host, name)
-        for host in after
-        for name in after[host]
-        if after[host][name] != before[host][name]
-    }
-    assert replaced == {(host.name, ENGINE) for host in fleet.apps}
-    for host in fleet.apps:
-        assert get(host, 2080, "/sayhello?name=Ada")["message"] == "Good day, Ada!"
-
-    outages = [events(host, ENGINE, began, ended) for host in fleet.apps]
-    in_order = [action for _, action in sorted((at, a) for outage in outages for a, at in outage)]
-    assert in_order == ["die", "start"] * 3
-    assert min(map(len, lists)) == 2
