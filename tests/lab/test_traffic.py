@@ -17,7 +17,6 @@ import pytest
 from kazoo.exceptions import KazooException
 from kazoo.handlers.threading import KazooTimeoutError
 
-from tests.lab import LabHost
 from tests.lab.conftest import Fleet
 from tests.lab.reading import (
     ENGINES,
@@ -25,13 +24,11 @@ from tests.lab.reading import (
     answering,
     containers,
     get,
-    of_each,
     registered,
     registry,
     up,
     wait_until,
 )
-from tests.lab.running import Checkout
 from tests.lab.traffic import traffic
 
 ENGINE = "sayhello-service-engine"
@@ -61,16 +58,6 @@ def is_registered(fleet: Fleet) -> bool:
         return registered(fleet.registry) == {ENGINES: fleet.engines, PROXIES: fleet.proxies}
     except (KazooException, KazooTimeoutError):
         return False
-
-
-def events(host: LabHost, container: str, since: float, until: float) -> list[tuple[str, float]]:
-    """Return when a container of this name died and started, as Docker's events tell it."""
-    command = (
-        f"docker events --since {since:.3f} --until {until:.3f} --filter container={container}"
-        " --filter event=die --filter event=start --format '{{.Action}} {{.TimeNano}}'"
-    )
-    lines = host.run(command).stdout.splitlines()
-    return [(action, int(nano) / 1e9) for action, nano in map(str.split, lines)]
 
 
 @contextmanager
