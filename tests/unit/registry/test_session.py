@@ -21,6 +21,7 @@ OURS, ANOTHERS = 7, 8
 class Node(NamedTuple):
     data: bytes
     owner_session_id: int
+    creation_transaction_id: int = 0
 
 
 class Answer:
@@ -70,6 +71,8 @@ class Client:
     def create_async(self, path: str, value: bytes, ephemeral: bool = False) -> Answer:
         def ask() -> None:
             self._there(path.rpartition("/")[0])
+            if path in self.nodes:
+                raise NodeExistsError
             self.nodes[path] = Node(value, OURS if ephemeral else 0)
 
         return self._answer("create", ask)
@@ -116,19 +119,52 @@ def test_a_mark_says_who_asks_and_lives_as_long_as_the_session(
 def test_a_mark_that_stands_is_not_made_again(client: Client, registry: Registry) -> None:
     registry.mark(NAME, "rollout")
     before = client.nodes[MARK]
-    assert registry.mark(NAME, "another") is True
+    assert registry.mark(NAME, "another") is False
     assert client.nodes[MARK] is before
 
 
 def test_the_mark_of_another_session_is_not_ours(client: Client, registry: Registry) -> None:
     client.nodes[MARK] = Node(b"", ANOTHERS)
+    assert registry.has_marked(NAME) is False
     assert registry.mark(NAME, "rollout") is False
     assert client.nodes[MARK].owner_session_id == ANOTHERS
 
 
-@pytest.mark.parametrize("kind", ["exists", "ensure", "create"])
+def test_a_mark_stands_until_it_is_lost(client: Client, registry: Registry) -> None:
+    assert registry.has_marked(NAME) is False
+    registry.mark(NAME, "rollout")
+    assert registry.has_marked(NAME) is True
+    del client.nodes[MARK]
+    assert registry.has_marked(NAME) is False
+
+
 @untold
-def test_a_mark_that_cannot_be_told_does_not_stand(
+def test_a_mark_that_cannot_be_seen_does_not_stand(
+    client: Client, registry: Registry, error: BaseException
+) -> None:
+    registry.mark(NAME, "rollout")
+    client.fails["exists"] = error
+    assert registry.has_marked(NAME) is False
+
+
+def test_which_transaction_has_made_a_node(client: Client, registry: Registry) -> None:
+    assert registry.made("/osp/engines", "a") is None
+    client.nodes["/osp/engines/a"] = Node(b"", ANOTHERS, 12)
+    assert registry.made("/osp/engines", "a") == 12
+
+
+@untold
+def test_who_has_made_a_node_may_not_be_told(
+    client: Client, registry: Registry, error: BaseException
+) -> None:
+    client.nodes["/osp/engines/a"] = Node(b"", ANOTHERS, 12)
+    client.fails["exists"] = error
+    assert registry.made("/osp/engines", "a") is None
+
+
+@pytest.mark.parametrize("kind", ["ensure", "create"])
+@untold
+def test_a_mark_that_cannot_be_told_was_not_made(
     client: Client, registry: Registry, kind: str, error: BaseException
 ) -> None:
     client.fails[kind] = error
