@@ -634,3 +634,82 @@ def test_a_container_that_does_not_stay_up_is_not(
 ) -> None:
     with pytest.raises(NotProven, match=r"^container engine does not stay up$"):
         steady(before, after)
+
+
+KEPT = other("engine-before", is_running=False)
+
+
+@pytest.mark.parametrize(
+    "left, begun",
+    [
+        ((), ["run engine"]),
+        (
+            (other(is_running=False),),
+            ["stop --time 30 engine", "rm --volumes engine", "run engine"],
+        ),
+        ((running(SPEC, is_running=False),), ["start engine"]),
+    ],
+    ids=["alone", "beside a stopped one", "beside a stopped one that is wanted"],
+)
+def test_what_was_kept_goes_only_when_another_serves(
+    story: Story, left: tuple[Container, ...], begun: list[str]
+) -> None:
+    assert conducted(story, having(FLEET, KEPT, *left)) is True
+    assert story.steps == [*begun, "prove engine:1080", "rm --volumes engine-before"]
+    assert list(story.docker.containers) == ["engine"]
+
+
+@pytest.mark.parametrize(
+    "left",
+    [(), (other(is_running=False),), (running(SPEC, is_running=False),)],
+    ids=["alone", "beside a stopped one", "beside a stopped one that is wanted"],
+)
+def test_what_was_kept_runs_again_where_the_next_one_fails(
+    story: Story, caplog: pytest.LogCaptureFixture, left: tuple[Container, ...]
+) -> None:
+    found, prove = having(FLEET, KEPT, *left), failing_at(story, 1)
+    assert conducted(story, found, prove=prove) is False
+    assert story.steps[-9:] == [
+        "prove engine:1080",
+        "logs --tail 15 engine",
+        "update --restart no engine",
+        "stop --time 30 engine",
+        "rename engine engine-failed",
+        "rename engine-before engine",
+        f"update --restart {SPEC.restart} engine",
+        "start engine",
+        "prove engine:1080",
+    ]
+    assert story.docker.containers["engine"] == "old runs"
+    assert list(story.docker.containers) == ["engine", "engine-failed"]
+    assert "it is not registered; engine as it was before runs, and serves" in caplog.text
+
+
+@pytest.mark.parametrize("left", [(), (other(is_running=False),)], ids=["alone", "beside another"])
+def test_what_was_kept_runs_again_where_no_next_one_can_be_made(
+    story: Story, left: tuple[Container, ...]
+) -> None:
+    story.docker.refuses("run engine")
+    assert conducted(story, having(FLEET, KEPT, *left)) is False
+    assert story.docker.containers == {"engine": "old runs"}
+    assert story.steps[-2:] == ["start engine", "prove engine:1080"]
+
+
+def test_what_fails_inside_leaves_the_aside_by_its_error(story: Story) -> None:
+    @contextmanager
+    def aside(
+        state: State, fleet: Fleet, member: Member, instance: Instance, away: Away
+    ) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            story.tell(f"ask back after {type(error).__name__}")
+            raise
+
+    story.docker.refuses("run engine")
+    assert conducted(story, having(FLEET, other()), aside=aside) is False
+    assert story.steps[-3:] == [
+        "start engine",
+        "ask back after RemoteError",
+        "prove engine:1080",
+    ]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -11,7 +13,8 @@ from gevent import Timeout
 from kazoo.exceptions import ConnectionLoss, NodeExistsError, NoNodeError
 from kazoo.handlers.threading import KazooTimeoutError
 
-from roles.registry.session import ASK_S, DRAIN_PATH, Registry
+from roles.registry.session import ASK_S, DRAIN_PATH, Registry, session
+from tests.unit.build import local_state
 
 NAME = "198.18.0.11:1080"
 MARK = f"{DRAIN_PATH}/{NAME}"
@@ -252,3 +255,17 @@ def test_what_cannot_be_read_is_empty(
     client.nodes["/a"] = Node(b'{"by": "me"}', 0)
     client.fails["get"] = error
     assert registry.data("/a") == {}
+
+
+def test_a_registry_that_takes_connections_and_says_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A server that hangs is no other than one that is down."""
+    monkeypatch.setattr("roles.registry.session.CONNECT_S", 0.5)
+    via = local_state("app-1").inventory.get_host("app-1")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        place, began = f"127.0.0.1:{silent.getsockname()[1]}", time.monotonic()
+        text = f"^the registry at {place} does not answer, asked from app-1$"
+        with pytest.raises(ConnectionError, match=text), session(via, place):
+            pytest.fail("nobody has answered")
+    assert time.monotonic() - began < 5

@@ -17,7 +17,8 @@ from roles.proxy.status import ListedEngine, Listing, TellingProxy
 from roles.run.conductor import NotProven
 from roles.run.fleet import Fleet
 from roles.soa_engine import rollout
-from tests.unit.build import fleet, local_state, member, serving
+from roles.soa_engine.plan import container
+from tests.unit.build import fleet, local_state, look_again, member, running, serving
 
 NAME = "198.18.0.11:1080"
 FOLDER = "/osp/engines"
@@ -297,3 +298,87 @@ def test_that_one_tells_is_proof_enough(world: World, monkeypatch: pytest.Monkey
     monkeypatch.setattr("roles.soa_engine.rollout.gevent.sleep", world.sleep)
     world.set_aside(engines("app-1", "app-2", drain_wait_s=7))
     assert world.steps == BY_MARK
+
+
+def test_a_mark_that_is_lost_while_proxies_are_asked_is_made_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What they told before it stands again is no proof."""
+
+    def ask(*asked: Any) -> str | None:
+        if len(world.asked) == 1:
+            world.marked.clear()
+        return world.ask_proxies(*asked)
+
+    monkeypatch.setattr(rollout, "ask_proxies", ask)
+    world.set_aside(engines("app-1", "app-2"))
+    assert world.steps == [BY_MARK[0], *BY_MARK]
+    assert world.asked == [["app-1"]] * 3
+
+
+@pytest.mark.parametrize(
+    "marks, steps",
+    [(True, [BY_MARK[0], "stop"]), (False, [])],
+    ids=["made again", "not to be had again"],
+)
+def test_a_mark_that_is_lost_between_two_looks_is_noticed(
+    world: World, monkeypatch: pytest.MonkeyPatch, marks: bool, steps: list[str]
+) -> None:
+    def lose(state: State, host: Host, command: list[str], **_: Any) -> None:
+        world.run(state, host, command)
+        world.marked.clear()
+        world.marks = marks
+
+    monkeypatch.setattr("roles.soa_engine.rollout.channel.run", lose)
+    found = engines("app-1", "app-2", drain=SIGNAL)
+    if marks:
+        world.set_aside(found)
+    else:
+        with pytest.raises(NotProven, match=f"the mark that drains {NAME} is not ours"):
+            world.set_aside(found)
+    assert world.steps == [*BY_SIGNAL[:2], *steps, BY_SIGNAL[-1]]
+
+
+def test_a_node_that_the_next_engine_has_made_stays(world: World) -> None:
+    world.leaves = False
+    found = engines("app-1", "app-2", drain=None)
+    state = local_state(*(m.name for m in found))
+    with rollout.aside(state, found, found["app-1"], INSTANCE, frozenset()):
+        world.nodes[NAME] = MADE_LATER
+    assert world.nodes == {NAME: MADE_LATER}
+    assert REMOVED not in world.steps
+
+
+def test_one_that_could_not_be_replaced_is_asked_back(world: World) -> None:
+    found = engines("app-1", "app-2", drain={**SIGNAL, "undrain_signal": "SIGUSR2"})
+    state = local_state(*(m.name for m in found))
+    aside = rollout.aside(state, found, found["app-1"], INSTANCE, frozenset())
+    with pytest.raises(NotProven, match="Docker hangs"), aside:
+        raise NotProven("Docker hangs")
+    assert world.steps == [*BY_SIGNAL[:2], "kill --signal SIGUSR2 engine", BY_SIGNAL[-1]]
+
+
+def test_the_only_engine_of_those_that_were_read_may_not_be_the_only_one(world: World) -> None:
+    world.set_aside(replace(engines("app-1"), unreachable={"app-2": "no connection"}))
+    assert world.steps == BY_MARK
+
+
+@pytest.mark.parametrize(
+    "is_running, told", [(True, ["1081"]), (False, [])], ids=["runs", "is stopped"]
+)
+def test_what_runs_must_be_ready_and_not_what_is_wanted(
+    monkeypatch: pytest.MonkeyPatch, is_running: bool, told: list[str]
+) -> None:
+    """The engine that stays may be on its second port."""
+    found = engines("app-1", second_port=1081)
+    spec = container(found, found["app-1"])
+    made = running(replace(spec, environment={"EXPORT_PORT": "1081"}), is_running)
+    found = look_again(found, "app-1", containers=(made,))
+    asked: list[str] = []
+    monkeypatch.setattr(
+        rollout,
+        "_prove",
+        lambda state, fleet, member, instance, _: asked.append(instance.environment["EXPORT_PORT"]),
+    )
+    rollout.ready(local_state("app-1", "registry-1"), found, found["app-1"])
+    assert asked == told
