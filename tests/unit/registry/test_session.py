@@ -262,6 +262,7 @@ def test_a_registry_that_takes_connections_and_says_nothing(
 ) -> None:
     """A server that hangs is no other than one that is down."""
     monkeypatch.setattr("roles.registry.session.CONNECT_S", 0.5)
+    monkeypatch.setattr("roles.registry.session.SESSION_S", 1.0)
     via = local_state("app-1").inventory.get_host("app-1")
     with socket.create_server(("127.0.0.1", 0)) as silent:
         place, began = f"127.0.0.1:{silent.getsockname()[1]}", time.monotonic()
