@@ -197,10 +197,12 @@ def test_what_failed_is_left_to_be_looked_at() -> None:
     assert container_change("app-1", SPEC, fitted(containers=(running(SPEC), failed))) is None
 
 
-def test_a_foreign_container_is_an_error_not_a_victim() -> None:
-    observed = fitted(containers=(foreign("engine"),))
+@pytest.mark.parametrize("name", ["engine", "engine-before", "engine-next", "engine-failed"])
+def test_a_foreign_container_is_an_error_not_a_victim(name: str) -> None:
+    """A replacement would rename or remove what stands under its names, too."""
+    observed = fitted(containers=(foreign(name),))
     assert [str(problem) for problem in container_problems("app-1", SPEC, observed)] == [
-        "app-1: soa_engine.container: a container 'engine' (image nginx:1) exists that Dockyard "
+        f"app-1: soa_engine.container: a container '{name}' (image nginx:1) exists that Dockyard "
         "did not make; remove or rename it, or set another name here"
     ]
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from pyinfra.api import Host, State
 
-from roles.container.instance import Instance, current
+from roles.container.instance import Instance, current, kept
 from roles.container.plan import container_change
 from roles.container.replacement import Replacement
 from roles.observed import Container
@@ -60,7 +60,8 @@ class Machine:
         change = container_change("app-1", SPEC, observed)
         assert change
         old = current(observed, "engine")
-        return Replacement(self.state, self.host, SPEC, change, old, ready_timeout_s)
+        back = kept(observed, "engine")
+        return Replacement(self.state, self.host, SPEC, change, old, ready_timeout_s, back)
 
 
 @pytest.fixture
@@ -138,8 +139,8 @@ def test_the_old_one_is_stopped_first(
         ((beside("next", is_running=True),), [], ["engine-next"]),
         (
             (beside("before"), beside("next", is_running=True)),
-            [],
-            ["engine-before", "engine-next"],
+            CLEAR_BEFORE,
+            ["engine-next"],
         ),
         (
             (other(is_running=False), beside("before"), beside("next", is_running=True)),
@@ -265,6 +266,7 @@ def test_what_was_kept_is_removed_in_the_end(
 
 
 BACK = ["rename engine-before engine", "update --restart on-failure:3 engine", "start engine"]
+BACK_FROM_KEPT = [BACK[0], f"update --restart {SPEC.restart} engine", BACK[2]]
 
 
 def set_aside(name: str, *, over_another: bool = False) -> list[str]:
@@ -306,10 +308,10 @@ def set_aside(name: str, *, over_another: bool = False) -> list[str]:
             ["engine!", "engine-failed!"],
         ),
         (
-            None,
+            beside("before"),
             ("engine", "engine-before!"),
-            set_aside("engine"),
-            ["engine-before!", "engine-failed!"],
+            [*set_aside("engine"), *BACK_FROM_KEPT],
+            ["engine", "engine-failed!"],
         ),
     ],
     ids=[

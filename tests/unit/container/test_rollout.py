@@ -148,7 +148,7 @@ def test_nothing_is_yielded_where_nothing_is_to_do(story: Story) -> None:
         ),
         (
             (running(SPEC), other("engine-before", is_running=False)),
-            ["stop --time 30 engine-before", "rm --volumes engine-before", "prove engine:1080"],
+            ["prove engine:1080", "rm --volumes engine-before"],
         ),
         (
             (running(SPEC), other("engine-next")),
@@ -397,6 +397,7 @@ NEXT_REMOVED = [
     "rm --volumes engine-next",
     "end aside engine-next:1080",
 ]
+BEFORE_REMOVED = ["stop --time 30 engine-before", "rm --volumes engine-before"]
 
 
 @pytest.mark.parametrize(
@@ -417,7 +418,7 @@ NEXT_REMOVED = [
         ),
         (
             (other("engine-before", is_running=False), other("engine-next")),
-            ["rm --volumes engine-before", "rename engine-next engine", *SUCCEEDED],
+            [*BEFORE_REMOVED, "rename engine-next engine", *SUCCEEDED],
         ),
     ],
     ids=["after the start beside", "after the stop of the old one", "between the renames"],
@@ -434,10 +435,11 @@ def test_a_successor_goes_on_where_a_run_ended(
 @pytest.mark.parametrize(
     "left, first, aside",
     [
-        ((other(), other("engine-next")), NEXT_REMOVED, "engine:1080"),
+        ((other(), other("engine-next")), [*NEXT_REMOVED, "aside engine:1080"], "engine:1080"),
         (
             (other(is_running=False), other("engine-next")),
             [
+                "aside engine-next:1080",
                 "rename engine engine-before",
                 "rename engine-next engine",
                 "rm --volumes engine-before",
@@ -446,7 +448,7 @@ def test_a_successor_goes_on_where_a_run_ended(
         ),
         (
             (other("engine-before", is_running=False), other("engine-next")),
-            ["rm --volumes engine-before", "rename engine-next engine"],
+            [*BEFORE_REMOVED, "aside engine-next:1080", "rename engine-next engine"],
             "engine-next:1080",
         ),
     ],
@@ -457,7 +459,6 @@ def test_a_replacement_goes_on_where_a_run_ended(
 ) -> None:
     assert conducted(story, having(FLEET, *left)) is True
     assert story.steps == [
-        f"aside {aside}",
         *first,
         *REPLACED,
         f"end aside {aside}",
@@ -477,11 +478,9 @@ def test_a_replacement_goes_on_where_a_run_ended(
                 other("engine-next"),
             ),
             [
-                *NEXT_REMOVED[:3],
-                "stop --time 30 engine-before",
-                "rm --volumes engine-before",
-                NEXT_REMOVED[3],
+                *NEXT_REMOVED,
                 "prove engine:1080",
+                "rm --volumes engine-before",
             ],
         ),
         (
@@ -549,8 +548,7 @@ def test_none_is_interrupted_while_another_is_not_ready(
     assert conducted(story, having(serving(TWO), other())) is False
     assert story.steps == ["ready app-2"]
     assert (
-        "app-2: soa_engine is as wanted but not ready, so no other host is interrupted: "
-        "no sign of: ready app-2"
+        "app-2: soa_engine is not ready, so no other host is interrupted: no sign of: ready app-2"
     ) in caplog.text
 
 
@@ -571,7 +569,7 @@ def old_fleet(**pace: Any) -> Fleet:
         ({"batch": "67%", "canary": False}, {}, ["app-1+app-2"] * 2 + ["app-3"]),
         (
             {"batch": 3, "canary": False},
-            {"one_at_a_time": True},
+            {"one_at_a_time": lambda members: True},
             ["app-1", "app-2", "app-3"],
         ),
         (
@@ -636,3 +634,82 @@ def test_a_container_that_does_not_stay_up_is_not(
 ) -> None:
     with pytest.raises(NotProven, match=r"^container engine does not stay up$"):
         steady(before, after)
+
+
+KEPT = other("engine-before", is_running=False)
+
+
+@pytest.mark.parametrize(
+    "left, begun",
+    [
+        ((), ["run engine"]),
+        (
+            (other(is_running=False),),
+            ["stop --time 30 engine", "rm --volumes engine", "run engine"],
+        ),
+        ((running(SPEC, is_running=False),), ["start engine"]),
+    ],
+    ids=["alone", "beside a stopped one", "beside a stopped one that is wanted"],
+)
+def test_what_was_kept_goes_only_when_another_serves(
+    story: Story, left: tuple[Container, ...], begun: list[str]
+) -> None:
+    assert conducted(story, having(FLEET, KEPT, *left)) is True
+    assert story.steps == [*begun, "prove engine:1080", "rm --volumes engine-before"]
+    assert list(story.docker.containers) == ["engine"]
+
+
+@pytest.mark.parametrize(
+    "left",
+    [(), (other(is_running=False),), (running(SPEC, is_running=False),)],
+    ids=["alone", "beside a stopped one", "beside a stopped one that is wanted"],
+)
+def test_what_was_kept_runs_again_where_the_next_one_fails(
+    story: Story, caplog: pytest.LogCaptureFixture, left: tuple[Container, ...]
+) -> None:
+    found, prove = having(FLEET, KEPT, *left), failing_at(story, 1)
+    assert conducted(story, found, prove=prove) is False
+    assert story.steps[-9:] == [
+        "prove engine:1080",
+        "logs --tail 15 engine",
+        "update --restart no engine",
+        "stop --time 30 engine",
+        "rename engine engine-failed",
+        "rename engine-before engine",
+        f"update --restart {SPEC.restart} engine",
+        "start engine",
+        "prove engine:1080",
+    ]
+    assert story.docker.containers["engine"] == "old runs"
+    assert list(story.docker.containers) == ["engine", "engine-failed"]
+    assert "it is not registered; engine as it was before runs, and serves" in caplog.text
+
+
+@pytest.mark.parametrize("left", [(), (other(is_running=False),)], ids=["alone", "beside another"])
+def test_what_was_kept_runs_again_where_no_next_one_can_be_made(
+    story: Story, left: tuple[Container, ...]
+) -> None:
+    story.docker.refuses("run engine")
+    assert conducted(story, having(FLEET, KEPT, *left)) is False
+    assert story.docker.containers == {"engine": "old runs"}
+    assert story.steps[-2:] == ["start engine", "prove engine:1080"]
+
+
+def test_what_fails_inside_leaves_the_aside_by_its_error(story: Story) -> None:
+    @contextmanager
+    def aside(
+        state: State, fleet: Fleet, member: Member, instance: Instance, away: Away
+    ) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            story.tell(f"ask back after {type(error).__name__}")
+            raise
+
+    story.docker.refuses("run engine")
+    assert conducted(story, having(FLEET, other()), aside=aside) is False
+    assert story.steps[-3:] == [
+        "start engine",
+        "ask back after RemoteError",
+        "prove engine:1080",
+    ]

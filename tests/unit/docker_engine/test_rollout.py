@@ -301,8 +301,7 @@ def test_none_is_interrupted_while_another_does_not_serve(
     assert conducted(found) is False
     assert hosts.done == ["ready soa_engine app-1"]
     assert (
-        "app-1: soa_engine is as wanted but not ready, so no other host is interrupted: "
-        "port 1080 does not listen"
+        "app-1: soa_engine is not ready, so no other host is interrupted: port 1080 does not listen"
     ) in caplog.text
 
 

@@ -267,3 +267,20 @@ def test_where_none_hands_over_any_answer_is_the_proxys_own(world: World) -> Non
     world.answers = {"app-1": [listing("2026-11-23T23:00:00.000000Z")]}
     prove(TWO)
     assert world.commands == []
+
+
+@pytest.mark.parametrize(
+    "handovers, gaps",
+    [((True, True), False), ((True, False), True), ((False, False), True)],
+    ids=["both hand over", "one does not", "none does"],
+)
+def test_proxies_that_are_away_meanwhile_go_one_at_a_time(
+    handovers: tuple[bool, bool], gaps: bool
+) -> None:
+    found = fleet(
+        *(
+            member(f"app-{n}", proxy={**HANDOVER, "handover": so})
+            for n, so in enumerate(handovers, 1)
+        )
+    )
+    assert ROLLOUT.one_at_a_time(list(found)) is gaps

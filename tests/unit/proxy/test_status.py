@@ -203,6 +203,8 @@ class World:
     def __init__(self) -> None:
         self.answers: Answers = {}
         self.reached: set[tuple[str, str]] = set()
+        self.mute: set[str] = set()
+        """Hosts that can't be asked whom they reach."""
         self.connected: set[tuple[str, str, int]] = set()
         self.asked: list[tuple[str, int]] = []
 
@@ -210,8 +212,10 @@ class World:
         self.asked.append((proxy.name, proxy.status_port))
         return self.answers.get(proxy.name, Listing({}))
 
-    def reaches(self, host: Host, address: str, port: int, timeout_s: float) -> bool:
+    def reaches(self, host: Host, address: str, port: int, timeout_s: float) -> bool | None:
         self.connected.add((host.name, address, port))
+        if host.name in self.mute:
+            return None
         return (host.name, address) in self.reached
 
 
@@ -268,6 +272,23 @@ def test_one_that_none_can_connect_to_is_left_out_and_named(
     assert "app-2: no peer reaches its proxy any more: it is left out" in caplog.text
     peers = ("app-1", "app-3", "registry-1")
     assert world.connected == {(peer, "198.18.0.12", 2080) for peer in peers}
+
+
+def test_none_is_left_out_while_a_peer_cannot_be_asked(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.answers, world.mute = {"app-2": None}, {"registry-1"}
+    assert asked(FLEET) == (
+        "the proxy of app-2 does not tell its state, and not every peer can be asked whether it "
+        "serves"
+    )
+    assert "left out" not in caplog.text
+
+
+def test_one_peer_that_reaches_it_is_named_though_another_cannot_be_asked(world: World) -> None:
+    world.answers, world.mute = {"app-2": None}, {"app-1"}
+    world.reached = {("app-3", "198.18.0.12")}
+    assert asked(FLEET) == "the proxy of app-2 does not tell its state, but app-3 can connect to it"
 
 
 def test_others_are_judged_where_one_is_left_out(world: World) -> None:

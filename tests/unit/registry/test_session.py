@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -11,7 +13,8 @@ from gevent import Timeout
 from kazoo.exceptions import ConnectionLoss, NodeExistsError, NoNodeError
 from kazoo.handlers.threading import KazooTimeoutError
 
-from roles.registry.session import ASK_S, DRAIN_PATH, Registry
+from roles.registry.session import ASK_S, DRAIN_PATH, Registry, session
+from tests.unit.build import local_state
 
 NAME = "198.18.0.11:1080"
 MARK = f"{DRAIN_PATH}/{NAME}"
@@ -21,6 +24,7 @@ OURS, ANOTHERS = 7, 8
 class Node(NamedTuple):
     data: bytes
     owner_session_id: int
+    creation_transaction_id: int = 0
 
 
 class Answer:
@@ -70,6 +74,8 @@ class Client:
     def create_async(self, path: str, value: bytes, ephemeral: bool = False) -> Answer:
         def ask() -> None:
             self._there(path.rpartition("/")[0])
+            if path in self.nodes:
+                raise NodeExistsError
             self.nodes[path] = Node(value, OURS if ephemeral else 0)
 
         return self._answer("create", ask)
@@ -116,19 +122,52 @@ def test_a_mark_says_who_asks_and_lives_as_long_as_the_session(
 def test_a_mark_that_stands_is_not_made_again(client: Client, registry: Registry) -> None:
     registry.mark(NAME, "rollout")
     before = client.nodes[MARK]
-    assert registry.mark(NAME, "another") is True
+    assert registry.mark(NAME, "another") is False
     assert client.nodes[MARK] is before
 
 
 def test_the_mark_of_another_session_is_not_ours(client: Client, registry: Registry) -> None:
     client.nodes[MARK] = Node(b"", ANOTHERS)
+    assert registry.has_marked(NAME) is False
     assert registry.mark(NAME, "rollout") is False
     assert client.nodes[MARK].owner_session_id == ANOTHERS
 
 
-@pytest.mark.parametrize("kind", ["exists", "ensure", "create"])
+def test_a_mark_stands_until_it_is_lost(client: Client, registry: Registry) -> None:
+    assert registry.has_marked(NAME) is False
+    registry.mark(NAME, "rollout")
+    assert registry.has_marked(NAME) is True
+    del client.nodes[MARK]
+    assert registry.has_marked(NAME) is False
+
+
 @untold
-def test_a_mark_that_cannot_be_told_does_not_stand(
+def test_a_mark_that_cannot_be_seen_does_not_stand(
+    client: Client, registry: Registry, error: BaseException
+) -> None:
+    registry.mark(NAME, "rollout")
+    client.fails["exists"] = error
+    assert registry.has_marked(NAME) is False
+
+
+def test_which_transaction_has_made_a_node(client: Client, registry: Registry) -> None:
+    assert registry.made("/osp/engines", "a") is None
+    client.nodes["/osp/engines/a"] = Node(b"", ANOTHERS, 12)
+    assert registry.made("/osp/engines", "a") == 12
+
+
+@untold
+def test_who_has_made_a_node_may_not_be_told(
+    client: Client, registry: Registry, error: BaseException
+) -> None:
+    client.nodes["/osp/engines/a"] = Node(b"", ANOTHERS, 12)
+    client.fails["exists"] = error
+    assert registry.made("/osp/engines", "a") is None
+
+
+@pytest.mark.parametrize("kind", ["ensure", "create"])
+@untold
+def test_a_mark_that_cannot_be_told_was_not_made(
     client: Client, registry: Registry, kind: str, error: BaseException
 ) -> None:
     client.fails[kind] = error
@@ -216,3 +255,18 @@ def test_what_cannot_be_read_is_empty(
     client.nodes["/a"] = Node(b'{"by": "me"}', 0)
     client.fails["get"] = error
     assert registry.data("/a") == {}
+
+
+def test_a_registry_that_takes_connections_and_says_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A server that hangs is no other than one that is down."""
+    monkeypatch.setattr("roles.registry.session.CONNECT_S", 0.5)
+    monkeypatch.setattr("roles.registry.session.SESSION_S", 1.0)
+    via = local_state("app-1").inventory.get_host("app-1")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        place, began = f"127.0.0.1:{silent.getsockname()[1]}", time.monotonic()
+        text = f"^the registry at {place} does not answer, asked from app-1$"
+        with pytest.raises(ConnectionError, match=text), session(via, place):
+            pytest.fail("nobody has answered")
+    assert time.monotonic() - began < 5

@@ -369,3 +369,41 @@ def test_waiting_says_now_and_then_what_for(
     told = [record.message for record in caplog.records if "waiting: not listed" in record.message]
     assert 2 <= len(told) <= 3
     assert "app-1" in told[0]
+
+
+@pytest.mark.parametrize("can_go_back", [True, False], ids=["with a way back", "without one"])
+def test_what_fails_leaves_the_aside_by_its_error(
+    state: State, steps: Steps, caplog: pytest.LogCaptureFixture, can_go_back: bool
+) -> None:
+    """Whoever was asked to leave is asked back only so."""
+
+    @contextmanager
+    def aside(away: Away) -> Iterator[None]:
+        try:
+            yield
+        except NotProven as error:
+            steps.append(f"ask back: {error}")
+            raise
+
+    failed = treatment(
+        state, "app-1", steps, apply=failing(NotProven("no")), can_go_back=can_go_back
+    )
+    assert not conduct(state, [replace(failed, aside=aside)])
+    back = ["take back app-1"] if can_go_back else []
+    proven = ["prove back app-1"] if can_go_back else []
+    assert steps == ["apply app-1", *back, "ask back: no", *proven]
+    assert "app-1: replace container engine: no" in caplog.text
+
+
+def test_one_that_cannot_be_asked_back_has_failed(
+    state: State, steps: Steps, caplog: pytest.LogCaptureFixture
+) -> None:
+    @contextmanager
+    def aside(away: Away) -> Iterator[None]:
+        yield
+        raise ConnectionError("the registry does not answer")
+
+    done = replace(treatment(state, "app-1", steps), aside=aside)
+    assert not conduct(state, [done])
+    assert steps == ["apply app-1"]
+    assert "app-1: replace container engine: the registry does not answer" in caplog.text

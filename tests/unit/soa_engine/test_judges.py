@@ -10,6 +10,7 @@ from roles.soa_engine.judges import has_let_go, has_other_than, lists_up
 UP = ListedEngine("up", registered=True, in_flight=0)
 DOWN = ListedEngine("down", registered=True, in_flight=0)
 STALE = ListedEngine("up", registered=False, in_flight=0)
+LEFT = ListedEngine("draining", registered=False, in_flight=0)
 BUSY = ListedEngine("draining", registered=False, in_flight=2)
 
 
@@ -36,11 +37,12 @@ def test_an_engine_goes_only_where_another_is_up(
     "listing, text",
     [
         ({"b": UP}, None),
-        ({"a": STALE, "b": UP}, None),
+        ({"a": STALE, "b": UP}, "lists a as up, 0 requests in flight"),
+        ({"a": LEFT, "b": UP}, None),
         ({"a": UP}, "lists a as up, 0 requests in flight"),
         ({"a": BUSY}, "lists a as draining, 2 requests in flight"),
     ],
-    ids=["gone", "kept, though unregistered", "registered", "in flight"],
+    ids=["gone", "kept, though unregistered", "drained", "registered", "in flight"],
 )
 def test_an_engine_has_left_when_nothing_is_in_flight_on_it(
     listing: dict[str, ListedEngine], text: str | None

@@ -69,8 +69,13 @@ def test_an_engine_behind_a_router_is_published_on_the_hosts_own_address() -> No
 
 @pytest.mark.parametrize(
     "network, is_translated, told",
-    [("bridge", False, "bridge"), ("host", False, "host"), ("host", True, "bridge")],
-    ids=["bridge", "host", "host behind a router"],
+    [
+        ("bridge", False, "bridge"),
+        ("mine", False, "bridge"),
+        ("host", False, "host"),
+        ("host", True, "bridge"),
+    ],
+    ids=["bridge", "a user's own", "host", "host behind a router"],
 )
 def test_where_the_address_can_be_seen_from_the_inside(
     network: str, is_translated: bool, told: str

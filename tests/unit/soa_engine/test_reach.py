@@ -13,11 +13,11 @@ from roles.soa_engine.reach import Matrix, shown
                 ("app-1", "198.18.0.11:1080"): True,
                 ("app-1", "198.18.0.12:1080"): False,
                 ("a-longer-name", "198.18.0.11:1080"): True,
-                ("a-longer-name", "198.18.0.12:1080"): True,
+                ("a-longer-name", "198.18.0.12:1080"): None,
             },
             "  from           198.18.0.11:1080  198.18.0.12:1080\n"
             "  app-1          yes               NO\n"
-            "  a-longer-name  yes               yes",
+            "  a-longer-name  yes               ?",
         ),
         (
             {("app-1", "[2001:db8::1]:1080"): False},

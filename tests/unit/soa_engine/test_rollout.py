@@ -12,15 +12,21 @@ import pytest
 from pyinfra.api import Host, State
 
 from roles.container.instance import Instance
+from roles.container.rollout import Aside
 from roles.proxy.status import ListedEngine, Listing, TellingProxy
 from roles.run.conductor import NotProven
 from roles.run.fleet import Fleet
 from roles.soa_engine import rollout
-from tests.unit.build import fleet, local_state, member, serving
+from roles.soa_engine.plan import container
+from tests.unit.build import fleet, local_state, look_again, member, running, serving
 
 NAME = "198.18.0.11:1080"
 FOLDER = "/osp/engines"
 INSTANCE = Instance("engine", {})
+MADE, MADE_LATER = 7, 8
+"""Transactions that have made the engine's node."""
+POLL_S = 1
+"""What waits for less only asks again."""
 MARK: dict[str, Any] = {"registration": f"{FOLDER}/{{address}}:{{port}}", "drain": {"timeout_s": 1}}
 SIGNAL = {"by": "signal", "signal": "SIGUSR1", "timeout_s": 1}
 UP = Listing({"198.18.0.12:1080": ListedEngine("up", registered=True, in_flight=0)})
@@ -40,12 +46,28 @@ class World:
         self.refusing: set[str] = set()
         self.asked: list[list[str]] = []
         self.listing = UP
-        self.nodes: set[str] = set()
+        self.nodes = {NAME: MADE}
+        self.leaves = True
+        """Whether the engine takes its node away when it is asked to drain."""
         self.marks = True
+        self.marked: set[str] = set()
 
     def mark(self, name: str, reason: str) -> bool:
-        self.steps += [] if f"mark {name}" in self.steps else [f"mark {name}"]
-        return self.marks
+        if not self.marks:
+            self.steps += [] if f"mark {name}" in self.steps else [f"mark {name}"]
+            return False
+        self.steps.append(f"mark {name}")
+        self.marked.add(name)
+        if self.leaves:
+            self.nodes.pop(name, None)
+        return True
+
+    def has_marked(self, name: str) -> bool:
+        return name in self.marked
+
+    def made(self, folder: str, name: str) -> int | None:
+        assert folder == FOLDER
+        return self.nodes.get(name)
 
     def unmark(self, name: str) -> None:
         self.steps.append(f"unmark {name}")
@@ -56,7 +78,7 @@ class World:
 
     def remove(self, folder: str, name: str) -> bool:
         self.steps.append(f"remove {folder}/{name}")
-        self.nodes.discard(name)
+        self.nodes.pop(name, None)
         return True
 
     @contextmanager
@@ -87,11 +109,17 @@ class World:
         self.steps.append(" ".join(command[1:]))
 
     def sleep(self, seconds: float) -> None:
-        self.steps.append(f"wait {seconds} s")
+        self.steps += [f"wait {seconds} s"] if seconds >= POLL_S else []
 
-    def set_aside(self, found: Fleet, instance: Instance = INSTANCE, away: str = "app-1") -> None:
+    def set_aside(
+        self,
+        found: Fleet,
+        instance: Instance = INSTANCE,
+        away: str = "app-1",
+        leaves: Aside = rollout.aside,
+    ) -> None:
         state = local_state(*(m.name for m in found))
-        with rollout.aside(state, found, found["app-1"], instance, frozenset(away.split())):
+        with leaves(state, found, found["app-1"], instance, frozenset(away.split())):
             self.steps.append("stop")
 
 
@@ -111,7 +139,8 @@ def engines(*names: str, **engine: Any) -> Fleet:
     return serving(fleet(*(member(n, soa_engine=said) for n in names), "registry-1"))
 
 
-BY_MARK = [f"mark {NAME}", "stop", f"remove {FOLDER}/{NAME}", f"unmark {NAME}"]
+BY_MARK = [f"mark {NAME}", "stop", f"unmark {NAME}"]
+REMOVED = f"remove {FOLDER}/{NAME}"
 BY_SIGNAL = [BY_MARK[0], "kill --signal SIGUSR1 engine", *BY_MARK[1:]]
 
 
@@ -120,13 +149,13 @@ BY_SIGNAL = [BY_MARK[0], "kill --signal SIGUSR1 engine", *BY_MARK[1:]]
     [
         ({}, True, BY_MARK),
         ({"drain": SIGNAL}, True, BY_SIGNAL),
-        ({"drain": None}, True, BY_MARK),
-        ({"drain": None, "registration": None}, True, [BY_MARK[0], "stop", BY_MARK[-1]]),
+        ({"drain": None}, True, [*BY_MARK[:2], REMOVED, BY_MARK[2]]),
+        ({"drain": None, "registration": None}, True, BY_MARK),
         ({}, False, [BY_MARK[0], "wait 7 s", *BY_MARK[1:]]),
         (
             {"drain": None},
             False,
-            [BY_MARK[0], f"remove {FOLDER}/{NAME}", "wait 7 s", *BY_MARK[1:]],
+            [BY_MARK[0], REMOVED, "wait 7 s", *BY_MARK[1:]],
         ),
     ],
     ids=["mark", "signal", "no drain", "nothing", "no proxy tells", "no drain, no proxy tells"],
@@ -139,6 +168,7 @@ def test_an_engine_is_called_no_more_before_it_stops(
     steps: list[str],
 ) -> None:
     world.proxies = [TOLD] if tells else []
+    world.leaves = "drain" not in engine or engine["drain"] is not None
     monkeypatch.setattr("roles.soa_engine.rollout.gevent.sleep", world.sleep)
     world.set_aside(engines("app-1", "app-2", drain_wait_s=7, **engine))
     assert world.steps == steps
@@ -153,15 +183,17 @@ def test_the_only_engine_goes_all_the_same_and_that_is_said(
 
 
 @pytest.mark.parametrize(
-    "found, instance",
+    "found, instance, leaves",
     [
-        (engines("app-1", second_port=1081), INSTANCE),
-        (engines("app-1"), Instance("engine-next", {})),
+        (engines("app-1", second_port=1081), INSTANCE, rollout.relieved),
+        (engines("app-1"), Instance("engine-next", {}), rollout.aside),
     ],
     ids=["beside its successor", "a leftover"],
 )
-def test_the_only_host_may_have_two_engines(world: World, found: Fleet, instance: Instance) -> None:
-    world.set_aside(found, instance)
+def test_the_only_host_may_have_two_engines(
+    world: World, found: Fleet, instance: Instance, leaves: Aside
+) -> None:
+    world.set_aside(found, instance, leaves=leaves)
     assert world.steps == BY_MARK
 
 
@@ -178,15 +210,15 @@ LISTED = Listing({NAME: ListedEngine("draining", registered=False, in_flight=1),
 
 
 @pytest.mark.parametrize(
-    "engine, nodes, listing, marks, text, back",
+    "engine, leaves, listing, marks, text, back",
     [
-        ({}, {NAME}, UP, True, "is still registered", []),
-        ({}, set(), LISTED, True, "draining, 1 requests in flight", []),
-        ({}, set(), UP, False, "could not be marked as drained", []),
-        ({"drain": SIGNAL}, {NAME}, UP, True, "is still registered", []),
+        ({}, False, UP, True, "is still registered", []),
+        ({}, True, LISTED, True, "draining, 1 requests in flight", []),
+        ({}, True, UP, False, "could not be marked as drained", []),
+        ({"drain": SIGNAL}, False, UP, True, "is still registered", []),
         (
             {"drain": {**SIGNAL, "undrain_signal": "SIGUSR2"}},
-            {NAME},
+            False,
             UP,
             True,
             "is still registered",
@@ -198,13 +230,13 @@ LISTED = Listing({NAME: ListedEngine("draining", registered=False, in_flight=1),
 def test_one_that_is_not_let_go_is_asked_back_and_not_stopped(
     world: World,
     engine: dict[str, Any],
-    nodes: set[str],
+    leaves: bool,
     listing: Listing,
     marks: bool,
     text: str,
     back: list[str],
 ) -> None:
-    world.nodes, world.listing, world.marks = set(nodes), listing, marks
+    world.leaves, world.listing, world.marks = leaves, listing, marks
     with pytest.raises(NotProven, match=text):
         world.set_aside(engines("app-1", "app-2", **engine))
     assert "stop" not in world.steps
@@ -215,7 +247,7 @@ def test_one_that_is_not_let_go_is_asked_back_and_not_stopped(
 def test_one_whose_node_was_removed_registers_again_by_a_restart(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world.proxies = []
+    world.proxies, world.leaves = [], False
     monkeypatch.setattr("roles.soa_engine.rollout.gevent.sleep", world.sleep)
 
     found = engines("app-1", "app-2", drain=None)
@@ -266,3 +298,87 @@ def test_that_one_tells_is_proof_enough(world: World, monkeypatch: pytest.Monkey
     monkeypatch.setattr("roles.soa_engine.rollout.gevent.sleep", world.sleep)
     world.set_aside(engines("app-1", "app-2", drain_wait_s=7))
     assert world.steps == BY_MARK
+
+
+def test_a_mark_that_is_lost_while_proxies_are_asked_is_made_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What they told before it stands again is no proof."""
+
+    def ask(*asked: Any) -> str | None:
+        if len(world.asked) == 1:
+            world.marked.clear()
+        return world.ask_proxies(*asked)
+
+    monkeypatch.setattr(rollout, "ask_proxies", ask)
+    world.set_aside(engines("app-1", "app-2"))
+    assert world.steps == [BY_MARK[0], *BY_MARK]
+    assert world.asked == [["app-1"]] * 3
+
+
+@pytest.mark.parametrize(
+    "marks, steps",
+    [(True, [BY_MARK[0], "stop"]), (False, [])],
+    ids=["made again", "not to be had again"],
+)
+def test_a_mark_that_is_lost_between_two_looks_is_noticed(
+    world: World, monkeypatch: pytest.MonkeyPatch, marks: bool, steps: list[str]
+) -> None:
+    def lose(state: State, host: Host, command: list[str], **_: Any) -> None:
+        world.run(state, host, command)
+        world.marked.clear()
+        world.marks = marks
+
+    monkeypatch.setattr("roles.soa_engine.rollout.channel.run", lose)
+    found = engines("app-1", "app-2", drain=SIGNAL)
+    if marks:
+        world.set_aside(found)
+    else:
+        with pytest.raises(NotProven, match=f"the mark that drains {NAME} is not ours"):
+            world.set_aside(found)
+    assert world.steps == [*BY_SIGNAL[:2], *steps, BY_SIGNAL[-1]]
+
+
+def test_a_node_that_the_next_engine_has_made_stays(world: World) -> None:
+    world.leaves = False
+    found = engines("app-1", "app-2", drain=None)
+    state = local_state(*(m.name for m in found))
+    with rollout.aside(state, found, found["app-1"], INSTANCE, frozenset()):
+        world.nodes[NAME] = MADE_LATER
+    assert world.nodes == {NAME: MADE_LATER}
+    assert REMOVED not in world.steps
+
+
+def test_one_that_could_not_be_replaced_is_asked_back(world: World) -> None:
+    found = engines("app-1", "app-2", drain={**SIGNAL, "undrain_signal": "SIGUSR2"})
+    state = local_state(*(m.name for m in found))
+    aside = rollout.aside(state, found, found["app-1"], INSTANCE, frozenset())
+    with pytest.raises(NotProven, match="Docker hangs"), aside:
+        raise NotProven("Docker hangs")
+    assert world.steps == [*BY_SIGNAL[:2], "kill --signal SIGUSR2 engine", BY_SIGNAL[-1]]
+
+
+def test_the_only_engine_of_those_that_were_read_may_not_be_the_only_one(world: World) -> None:
+    world.set_aside(replace(engines("app-1"), unreachable={"app-2": "no connection"}))
+    assert world.steps == BY_MARK
+
+
+@pytest.mark.parametrize(
+    "is_running, told", [(True, ["1081"]), (False, [])], ids=["runs", "is stopped"]
+)
+def test_what_runs_must_be_ready_and_not_what_is_wanted(
+    monkeypatch: pytest.MonkeyPatch, is_running: bool, told: list[str]
+) -> None:
+    """The engine that stays may be on its second port."""
+    found = engines("app-1", second_port=1081)
+    spec = container(found, found["app-1"])
+    made = running(replace(spec, environment={"EXPORT_PORT": "1081"}), is_running)
+    found = look_again(found, "app-1", containers=(made,))
+    asked: list[str] = []
+    monkeypatch.setattr(
+        rollout,
+        "_prove",
+        lambda state, fleet, member, instance, _: asked.append(instance.environment["EXPORT_PORT"]),
+    )
+    rollout.ready(local_state("app-1", "registry-1"), found, found["app-1"])
+    assert asked == told
