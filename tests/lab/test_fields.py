@@ -32,7 +32,10 @@ STOPSIGNAL SIGKILL
 HEALTHCHECK --interval=10s --start-period=5s CMD ["true"]
 CMD ["sleep", "infinity"]
 """
-NOTHING_SAID = dict.fromkeys(("registration", "status", "data", "user", "memory_mb", "pids"))
+NOTHING_SAID: dict[str, Any] = {
+    **dict.fromkeys(("registration", "status", "data", "user", "memory_mb", "pids")),
+    "handover": False,
+}
 FIRST: dict[str, Any] = {
     **NOTHING_SAID,
     "container": NAME,
