@@ -49,9 +49,10 @@ def serving(observed: Observed, name: str) -> Instance | None:
 
 def kept(observed: Observed, name: str) -> Container | None:
     """The old container that a run has left, where nothing runs in its place: the way back."""
-    if serving(observed, name):
+    found = observed.container(f"{name}{BEFORE}")
+    if found is None or found.running or serving(observed, name):
         return None
-    return observed.container(f"{name}{BEFORE}")
+    return found
 
 
 def leftovers(observed: Observed, name: str) -> list[Container]:

@@ -74,7 +74,7 @@ class Replacement:
         """Stop what is to be replaced, and keep it to go back to; of two the one that served."""
         name, keeps = self.spec.name, f"{self.spec.name}{BEFORE}"
         if self.change.verdict == "replace":
-            self._stop(name)
+            self.stop(name)
             if self.kept:
                 self._docker(commands.remove(name))
             else:
@@ -92,7 +92,7 @@ class Replacement:
 
     def stop_old(self) -> None:
         """Stop the container that the one beside it is to take the place of."""
-        self._stop(self.spec.name)
+        self.stop(self.spec.name)
 
     def adopt(self) -> None:
         """Give its name to a container that a run has left under the name of the next one."""
@@ -124,7 +124,7 @@ class Replacement:
         makes_room = serves and self.change.verdict == "replace"
         for left in (f"{name}{NEXT}", *([f"{name}{BEFORE}"] if makes_room else [])):
             if left in there and left != old:
-                self._stop(left)
+                self.stop(left)
                 self._docker(commands.remove(left))
 
     @property
@@ -148,7 +148,7 @@ class Replacement:
         self.show_logs(name)
         clear = [commands.remove(failed)] if failed in there else []
         self._docker(commands.never_restart(name), *clear)
-        self._stop(name)
+        self.stop(name)
         self._docker(commands.rename(name, failed))
         self.host.log(f"the new container is kept, stopped, as {failed}", logger.warning)
 
@@ -205,7 +205,8 @@ class Replacement:
         listed = ["docker", "ps", "--all", "--format", "{{.Names}}"]
         return frozenset(self._ask(listed).split())
 
-    def _stop(self, name: str) -> None:
+    def stop(self, name: str) -> None:
+        """Stop a container, in the time that it may take."""
         limit_s = self.spec.stop_timeout_s
         stop = commands.stop(name, limit_s)
         channel.run(self.state, self.host, stop, timeout_s=limit_s + DOCKER_S)

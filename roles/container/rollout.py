@@ -11,7 +11,7 @@ from pyinfra import logger
 from pyinfra.api import FunctionCommand, Host, State
 from pyinfra.api.command import PyinfraCommand
 
-from roles.container.instance import NEXT, Instance, current, kept, leftovers, serving
+from roles.container.instance import BEFORE, NEXT, Instance, current, kept, leftovers, serving
 from roles.container.plan import ContainerChange, Specify, container_changes
 from roles.container.replacement import DOCKER_S, Replacement
 from roles.container.spec import ContainerSpec
@@ -233,6 +233,8 @@ class _Exchange:
             for container in left:
                 if container.running:
                     stack.enter_context(self._aside(Instance.of(container), away))
+                    if container.name.endswith(BEFORE):  # removed only when another is proven
+                        self.doing.stop(container.name)
             self.doing.remove_leftovers()
 
     def _aside(self, instance: Instance, away: Away) -> AbstractContextManager[None]:

@@ -70,13 +70,15 @@ def reaches(host: Host, address: str, port: int, timeout_s: float) -> bool | Non
             return True
         return False
     transport = host.connector.client.get_transport()  # type: ignore[attr-defined]
+    if transport is None:
+        return None
     place, near = (address, port), ("127.0.0.1", 0)
     try:
         transport.open_channel("direct-tcpip", place, near, timeout=timeout_s).close()
     except ChannelException as refused:
         return None if refused.code == FORBIDDEN else False
     except (SSHException, EOFError, OSError):
-        return False if transport is not None and transport.is_active() else None
+        return False if transport.is_active() else None
     return True
 
 

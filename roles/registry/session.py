@@ -137,6 +137,6 @@ def session(via: Host, connection: str) -> Iterator[Registry]:
 
 
 def _close(client: KazooClient) -> None:
-    with suppress(*_UNTOLD, OSError):
-        client.stop()
-        client.close()
+    for end in (client.stop, client.close):
+        with suppress(*_UNTOLD, OSError):
+            end()

@@ -9,7 +9,7 @@ import gevent
 from pyinfra.api import State
 
 from roles.container import commands
-from roles.container.instance import Instance, serving
+from roles.container.instance import NEXT, Instance, serving
 from roles.container.replacement import DOCKER_S
 from roles.container.rollout import Rollout, prove_steady
 from roles.observed import channel
@@ -77,8 +77,10 @@ def _drain_s(member: Member) -> int:
 
 def _is_alone(fleet: Fleet, member: Member, instance: Instance) -> bool:
     """Whether nobody else can serve: a host that was not read may."""
-    is_own = instance.name == engine(member).container
-    return is_own and len(fleet.running(ROLE)) == 1 and not fleet.unreachable
+    own = engine(member).container
+    found = [member.observed.container(name) for name in (own, f"{own}{NEXT}")]
+    twins = [c for c in found if c and c.running and c.name != instance.name]
+    return not twins and len(fleet.running(ROLE)) == 1 and not fleet.unreachable
 
 
 def _running_name(fleet: Fleet, host: str) -> str | None:

@@ -149,6 +149,14 @@ def failing(engine_list: EngineList, failed: set[str], up: set[str]) -> frozense
     return engine_list.after_checks(frozenset(up), frozenset(failed)).kept
 
 
+def test_who_leaves_while_most_are_held_is_held_with_them() -> None:
+    one_by_one = engines(A, B, C)
+    for number, left in enumerate(({B, C}, {C}, set())):
+        one_by_one = one_by_one.after(frozenset(left), now=number / 10)
+    assert one_by_one.kept == {A, B, C}
+    assert one_by_one.alarm
+
+
 def test_who_is_held_goes_by_the_health_checks_alone() -> None:
     held = engines(A, B, C).after(frozenset({A}))
     assert failing(held, set(), {A, B, C}) == {A, B, C}

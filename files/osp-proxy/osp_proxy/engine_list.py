@@ -67,8 +67,9 @@ class EngineList:
         known = self.kept | left
         held = self.held - listed - marked
         alarm = self.alarm if held else None
-        if gone and len(left) >= 2 and 2 * len(left) > len(known):
-            held, left_at = held | left, {}
+        vanished = held | left  # who leaves while most are held belongs to them
+        if gone and len(vanished) >= 2 and 2 * len(vanished) > len(known):
+            held, left_at = vanished, {}
             alarm = (
                 f"{len(held)} of {len(known)} engines left the registry at once; "
                 "kept while their health checks pass"

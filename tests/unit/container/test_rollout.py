@@ -713,3 +713,11 @@ def test_what_fails_inside_leaves_the_aside_by_its_error(story: Story) -> None:
         "ask back after RemoteError",
         "prove engine:1080",
     ]
+
+
+def test_an_old_one_that_runs_beside_the_new_one_is_stopped_before_it_is_removed(
+    story: Story,
+) -> None:
+    assert conducted(story, having(FLEET, running(SPEC), other("engine-before"))) is True
+    assert "stop --time 30 engine-before" in story.steps
+    assert story.docker.containers == {"engine": "old runs"}
