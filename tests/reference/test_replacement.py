@@ -111,14 +111,12 @@ def test_a_proxy_is_replaced_without_a_lost_request(tmp_path: Path, engine: str)
         for keep_alive in (True, True, False, False):
             callers.call_again_and_again(keep_alive)
         callers.call_again_and_again(keep_alive=True, pause_s=0.7)
+        for _ in range(4):
+            callers.call_once(SLOW)  # The old one has these: the other is not there yet.
         new = stack.enter_context(started(PROXY, environ))
         eventually(lambda: instance() != old_instance)
-        for _ in range(4):
-            callers.call_once(SLOW)
-        time.sleep(0.3)
 
         old.terminate()
-        told_at = time.monotonic()
         time.sleep(0.1)
         assert {instance() for _ in range(20)}.isdisjoint({old_instance})
         before = callers.served
@@ -128,7 +126,6 @@ def test_a_proxy_is_replaced_without_a_lost_request(tmp_path: Path, engine: str)
         for _ in range(8):
             callers.call_once(SLOW)  # The old one would have no time to answer them.
         assert old.wait(STOP_GRACE_S) == 0
-        assert time.monotonic() - told_at > 2, "it has finished what was in flight"
         callers.end()
         new.terminate()
         assert new.wait(STOP_GRACE_S + 1) == 0
