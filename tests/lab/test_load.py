@@ -101,7 +101,7 @@ def test_an_engine_that_knows_nothing_of_all_this_loses_no_request_either(loaded
     proxy = {"OSP_RETRIES": "0", "OSP_SERVICES": f"sayhello={pattern}", "OSP_HEALTH_CHECK": "tcp"}
     told = {"proxy": {"environment": proxy}}
     for host in fleet.apps:
-        host.run("docker rm -f sayhello-service-engine osp-proxy")
+        host.run("docker rm -f sayhello-service-engine osp-proxy")  # no rollout could prove both
     moved = loaded.roll("none", soa_engine=engine, **told)
     assert moved.exit_code == 0, moved.output
     wait_until(lambda: all(len(up(host)) == 3 for host in fleet.apps), "all engines up")
@@ -118,4 +118,4 @@ def test_an_engine_that_knows_nothing_of_all_this_loses_no_request_either(loaded
     ):
         assert run.output.count(words) == 3, run.output
     for host in fleet.apps:
-        host.run("docker rm -f hello-engine")
+        host.run("docker rm -f hello-engine osp-proxy")
