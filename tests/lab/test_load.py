@@ -76,7 +76,7 @@ def test_rollouts_of_engines_and_proxies_lose_no_request(loaded: Loaded) -> None
 
 def test_without_the_drain_the_same_load_loses_requests(loaded: Loaded, tmp_path: Path) -> None:
     careless = Loaded(loaded.fleet, loaded.checkout.copy(tmp_path / "careless"))
-    careless.checkout.edit("roles/soa_engine/rollout.py", "aside=aside, ", "")
+    careless.checkout.edit("roles/soa_engine/rollout.py", "    aside=aside,\n", "")
     with load(sorted(loaded.fleet.proxies)) as calls:
         run = careless.roll("careless")
         assert run.exit_code == 0, run.output
