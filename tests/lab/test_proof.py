@@ -140,7 +140,7 @@ def test_an_image_that_does_not_start_leaves_the_old_one(steady: Fleet, edited: 
     assert run.exit_code == 1, run.output
     assert "STOP_GRACE_S is 'nonsense'" in run.output
     assert f"is kept, stopped, as {FAILED}" in run.output
-    assert f"{ENGINE} as it was before runs again, and serves" in run.output
+    assert f"{ENGINE} as it was before runs, and serves" in run.output
     assert "not yet touched: app-2, app-3" in run.output
     assert_as_before(fleet, host, before)
     calls.assert_none_lost(fleet.apps, LOGS)
