@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from roles.container.spec import ContainerSpec
-from roles.observed import Container, Observed
+from roles.observed import Container, IpAddress, Observed
+from roles.run.address import endpoint
 
 BEFORE, NEXT, FAILED = "-before", "-next", "-failed"
 """What stands beside NAME while it is replaced: the old one to go back to, the new one that is not
@@ -23,6 +24,11 @@ class Instance:
     @classmethod
     def of(cls, found: Container | ContainerSpec) -> Instance:
         return cls(found.name, found.environment)
+
+    def reached_at(self, address: IpAddress, port: int) -> str:
+        """Where it was told that it is reached, `ADDRESS:PORT`; as given, where it was not told."""
+        told = self.environment
+        return endpoint(told.get("EXPORT_IP", address), int(told.get("EXPORT_PORT", port)))
 
 
 def is_beside(name: str) -> bool:

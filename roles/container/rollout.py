@@ -15,7 +15,7 @@ from roles.container.instance import BEFORE, NEXT, Instance, current, kept, left
 from roles.container.plan import ContainerChange, Specify, container_changes
 from roles.container.replacement import DOCKER_S, Replacement
 from roles.container.spec import ContainerSpec
-from roles.observed import Container, channel
+from roles.observed import channel
 from roles.run.conductor import FAILURES, Away, NotProven, Treatment, conduct
 from roles.run.current import current_fleet
 from roles.run.fleet import Fleet, Member
@@ -126,13 +126,13 @@ class Rollout:
         old = current(member.observed, spec.name)
         back = kept(member.observed, spec.name)
         doing = Replacement(state, host, spec, change, old, part.ready_timeout_s, back)
-        exchange = _Exchange(self, state, fleet, member, spec, old, doing)
+        exchange = _Exchange(self, fleet, member, doing)
         beside = self.successor(fleet, member) if change.verdict == "replace" else None
         if change.verdict == "tidy":
-            return exchange.tidying(host, change)
+            return exchange.tidying()
         if beside and old and old.running:
-            return exchange.starting_first(host, change, replace(beside, image_id=spec.image_id))
-        return exchange.stopping_first(host, change)
+            return exchange.starting_first(replace(beside, image_id=spec.image_id))
+        return exchange.stopping_first()
 
 
 @dataclass(frozen=True)
@@ -140,47 +140,44 @@ class _Exchange:
     """One host's change of a container, as the conductor has it done."""
 
     rollout: Rollout
-    state: State
     fleet: Fleet
     member: Member
-    spec: ContainerSpec
-    old: Container | None
     doing: Replacement
 
-    def tidying(self, host: Host, change: ContainerChange) -> Treatment:
+    def tidying(self) -> Treatment:
         """What is old goes last, when what serves is proven."""
 
         def apply(away: Away) -> None:
-            host.log(change.action)
+            self.doing.host.log(self.doing.change.action)
             self._remove_leftovers(away)
             self.doing.adopt()
 
         return Treatment(
-            host=host,
-            changes=(change,),
+            host=self.doing.host,
+            changes=(self.doing.change,),
             aside=nobody_is_aside,
             apply=apply,
             prove=self._prove_old,
             settle=self.doing.settle,
         )
 
-    def stopping_first(self, host: Host, change: ContainerChange) -> Treatment:
+    def stopping_first(self) -> Treatment:
         @contextmanager
         def aside(away: Away) -> Iterator[None]:
-            serves = serving(self.member.observed, self.spec.name)
+            serves = serving(self.member.observed, self.doing.spec.name)
             with ExitStack() as stack:
                 if not self.doing.has_begun:
                     self._remove_leftovers(away)
-                if serves and change.interrupts:
+                if serves and self.doing.change.interrupts:
                     stack.enter_context(self._aside(serves, away))
                 yield
 
         def prove() -> None:
-            self._prove(Instance.of(self.spec))
+            self._prove(Instance.of(self.doing.spec))
 
         return Treatment(
-            host=host,
-            changes=(change,),
+            host=self.doing.host,
+            changes=(self.doing.change,),
             aside=aside,
             apply=lambda away: self.doing.stop_first(),
             prove=prove,
@@ -189,16 +186,14 @@ class _Exchange:
             prove_back=self._prove_old,
         )
 
-    def starting_first(
-        self, host: Host, change: ContainerChange, beside: ContainerSpec
-    ) -> Treatment:
-        following = Instance(f"{self.spec.name}{NEXT}", beside.environment)
+    def starting_first(self, beside: ContainerSpec) -> Treatment:
+        following = Instance(f"{self.doing.spec.name}{NEXT}", beside.environment)
 
         def apply(away: Away) -> None:
             self._remove_leftovers(away)
             self._prove(self.doing.start_beside(beside))
-            assert self.old is not None, "nothing can start beside nothing"
-            before = Instance(self.spec.name, self.old.environment)
+            assert self.doing.old is not None, "nothing can start beside nothing"
+            before = Instance(self.doing.spec.name, self.doing.old.environment)
             with self._relieved(before, away):
                 self.doing.stop_old()
 
@@ -212,13 +207,14 @@ class _Exchange:
                 with self._relieved(following, away):
                     self.doing.keep_failed(following.name)
             except FAILURES as error:
-                host.log(f"is stopped though callers may notice: {error}", logger.warning)
+                told = f"is stopped though callers may notice: {error}"
+                self.doing.host.log(told, logger.warning)
                 self.doing.keep_failed(following.name)
             return back
 
         return Treatment(
-            host=host,
-            changes=(change,),
+            host=self.doing.host,
+            changes=(self.doing.change,),
             aside=nobody_is_aside,
             apply=apply,
             prove=lambda: self._prove(following),
@@ -228,7 +224,7 @@ class _Exchange:
 
     def _remove_leftovers(self, away: Away) -> None:
         """Remove what an earlier run has left; what runs of it is out of service before."""
-        left = leftovers(self.member.observed, self.spec.name)
+        left = leftovers(self.member.observed, self.doing.spec.name)
         with ExitStack() as stack:
             for container in left:
                 if container.running:
@@ -238,19 +234,19 @@ class _Exchange:
             self.doing.remove_leftovers()
 
     def _aside(self, instance: Instance, away: Away) -> AbstractContextManager[None]:
-        return self.rollout.aside(self.state, self.fleet, self.member, instance, away)
+        return self.rollout.aside(self.doing.state, self.fleet, self.member, instance, away)
 
     def _relieved(self, instance: Instance, away: Away) -> AbstractContextManager[None]:
         leaves = self.rollout.relieved or self.rollout.aside
-        return leaves(self.state, self.fleet, self.member, instance, away)
+        return leaves(self.doing.state, self.fleet, self.member, instance, away)
 
     def _prove(self, instance: Instance) -> None:
-        self.rollout.prove(self.state, self.fleet, self.member, instance)
+        self.rollout.prove(self.doing.state, self.fleet, self.member, instance)
 
     def _prove_old(self) -> None:
         found = self.doing.way_back
         if found:
-            self._prove(Instance(self.spec.name, found.environment))
+            self._prove(Instance(self.doing.spec.name, found.environment))
 
 
 def prove_steady(state: State, host: Host, name: str) -> None:

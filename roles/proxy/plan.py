@@ -7,7 +7,6 @@ from roles.container.plan import part_changes, part_problems
 from roles.container.spec import ContainerSpec, resolve
 from roles.images.plan import image_of
 from roles.proxy.spec import ProxySpec
-from roles.run.address import endpoint
 from roles.run.changes import Change
 from roles.run.fleet import Fleet, Member
 from roles.run.problems import Problem
@@ -22,9 +21,7 @@ def proxy(member: Member) -> ProxySpec:
 
 def name_of(member: Member, instance: Instance) -> str:
     """Where a proxy is reached: `ADDRESS:PORT`."""
-    told = instance.environment
-    port = told.get("EXPORT_PORT", str(proxy(member).port))
-    return endpoint(told.get("EXPORT_IP", str(member.address)), int(port))
+    return instance.reached_at(member.address, proxy(member).port)
 
 
 def container(fleet: Fleet, member: Member) -> ContainerSpec:

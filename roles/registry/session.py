@@ -80,10 +80,7 @@ class Registry:
 
     def has_marked(self, name: str) -> bool:
         """Whether the mark stands and is this session's: asked before anybody relies on it."""
-        try:
-            found = self.client.exists_async(f"{DRAIN_PATH}/{name}").get(timeout=ASK_S)
-        except _UNTOLD:
-            return False
+        found = self._stat(f"{DRAIN_PATH}/{name}")
         return bool(found and found.owner_session_id == self.client.client_id[0])
 
     def unmark(self, name: str) -> None:
@@ -92,11 +89,15 @@ class Registry:
 
     def made(self, folder: str, name: str) -> int | None:
         """Which transaction has made a node; None where there is none, or none can be told."""
+        found = self._stat(f"{folder}/{name}")
+        return int(found.creation_transaction_id) if found else None
+
+    def _stat(self, path: str) -> Any:
+        """What ZooKeeper tells about a node; None where there is none, or none can be told."""
         try:
-            found = self.client.exists_async(f"{folder}/{name}").get(timeout=ASK_S)
+            return self.client.exists_async(path).get(timeout=ASK_S)
         except _UNTOLD:
             return None
-        return int(found.creation_transaction_id) if found else None
 
     def remove(self, folder: str, name: str) -> bool:
         """Remove a node; tells whether it is gone."""

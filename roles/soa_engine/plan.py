@@ -8,7 +8,6 @@ from roles.container.instance import Instance, current, serving
 from roles.container.plan import part_changes, part_problems
 from roles.container.spec import ContainerSpec, resolve
 from roles.images.plan import image_of
-from roles.run.address import endpoint
 from roles.run.changes import Change
 from roles.run.fleet import Fleet, Member
 from roles.run.problems import Problem
@@ -24,9 +23,7 @@ def engine(member: Member) -> SoaEngineSpec:
 
 def name_of(member: Member, instance: Instance) -> str:
     """Where an engine is reached, which is also its name in a proxy's list: `ADDRESS:PORT`."""
-    told = instance.environment
-    port = told.get("EXPORT_PORT", str(engine(member).port))
-    return endpoint(told.get("EXPORT_IP", str(member.address)), int(port))
+    return instance.reached_at(member.address, engine(member).port)
 
 
 def running_name(member: Member) -> str | None:

@@ -116,10 +116,7 @@ class _Drain:
             self._made = self._registry.made(self._node.folder, self._node.name)
 
         def missing() -> str | None:
-            if self._registry.has_marked(self._name):
-                return None
-            self._registry.mark(self._name, "rollout")
-            return f"{self._name} could not be marked as drained"
+            return None if self._has_marked() else f"{self._name} could not be marked as drained"
 
         wait_until(self._host, missing, READY_S)
         drain = engine(self._member).drain
@@ -127,6 +124,13 @@ class _Drain:
             self._host.log("it declares no drain: the proxies alone are asked to let it go")
         elif drain.signal:
             self._tell(commands.signal(self._instance.name, drain.signal), check=True)
+
+    def _has_marked(self) -> bool:
+        """Whether the mark stands; where it does not it is made, to be asked for once more."""
+        if self._registry.has_marked(self._name):
+            return True
+        self._registry.mark(self._name, "rollout")
+        return False
 
     def await_gone(self) -> None:
         """Wait until the registry and every proxy have let the engine go."""
@@ -142,8 +146,7 @@ class _Drain:
     def _held(self) -> str | None:
         """Who holds on to the engine. A mark that was lost meanwhile lets all begin anew."""
         lost = f"the mark that drains {self._name} is not ours"
-        if not self._registry.has_marked(self._name):
-            self._registry.mark(self._name, "rollout")
+        if not self._has_marked():
             return lost
         registered = self._still_registered()
         if registered:
