@@ -3,6 +3,11 @@
 Only the first test that asks for the fleet pays for it. A test that changes it puts it back.
 test_soa.py comes first, since it looks at what the very first run has left; test_traffic.py last,
 since it puts the fleet under proxies of another kind.
+
+``pytest -n 2 --dist loadgroup`` runs the fleet's tests in one process and all others in another,
+each with labs of its own. Where the machine can't run a lab, a test that asks for one fails with
+what is missing. Labs "test..." are left running, since the next session then starts at once:
+``python -m tests.lab down --all`` removes them.
 """
 
 from __future__ import annotations
@@ -16,12 +21,10 @@ from pathlib import Path
 import pytest
 
 from tests.lab import Lab, LabHost, repository
-from tests.lab.fixtures import lab
+from tests.lab.files import lock
 from tests.lab.reading import disk, of_each
 from tests.lab.repository import Repository
 from tests.lab.running import Checkout, Run
-
-__all__ = ["bare", "checkout", "fleet", "lab"]
 
 INVENTORY = "inventories/lab.py"
 
@@ -69,11 +72,36 @@ class Fleet:
         return self.checkout.run(self.inventory, "-y", *options)
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist looks at the groups here, too
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if "pyinfra" in sys.modules:
         # It has made greenlets of threads: one that waits for a terminal would stop all.
         pytest.exit("tests/lab needs a process without pyinfra: run `pytest tests/lab`", 3)
+    for item in items:
+        of_fleet = "fleet" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("fleet" if of_fleet else "others"))
     items.sort(key=lambda item: ("test_traffic" in item.nodeid) - ("test_soa" in item.nodeid))
+
+
+@pytest.fixture(scope="session")
+def lab_name() -> Iterator[str]:
+    """What this session's labs are called: "test", or after DOCKYARD_LAB, and after its process.
+
+    A second session on this machine waits for the first.
+    """
+    name = os.environ.get("DOCKYARD_LAB", "test")
+    if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+        name = f"{name}-{worker}"
+    with lock(Lab.root() / f".{name}.session"):
+        yield name
+
+
+@pytest.fixture(scope="session")
+def lab(lab_name: str) -> Lab:
+    """The lab in its usual shape; its hosts are as the last test left them."""
+    lab = Lab(lab_name)
+    lab.up()
+    return lab
 
 
 @pytest.fixture(scope="session")
@@ -96,9 +124,9 @@ def fleet(lab: Lab, checkout: Checkout) -> Fleet:
 
 
 @pytest.fixture(scope="session")
-def bare(lab: Lab) -> Iterator[Lab]:
+def bare(lab_name: str) -> Iterator[Lab]:
     """Hosts of their own, bare, for tests that leave them so: two for parts, one for a registry."""
-    beside = Lab(f"{lab.name}-bare")
+    beside = Lab(f"{lab_name}-bare")
     beside.up(hosts=2, registry=1)
     beside.reset()
     yield beside
@@ -106,9 +134,9 @@ def bare(lab: Lab) -> Iterator[Lab]:
 
 
 @pytest.fixture(scope="session")
-def kinds(lab: Lab) -> Iterator[Lab]:
+def kinds(lab_name: str) -> Iterator[Lab]:
     """A lab for hosts of many kinds; each is added by the first test that wants it."""
-    beside = Lab(f"{lab.name}-kinds")
+    beside = Lab(f"{lab_name}-kinds")
     beside.down()
     beside.up(hosts=0, registry=0)
     yield beside

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from tests.lab.claims import RUN
 from tests.lab.command import LabError, run
+from tests.lab.files import lock
 
 PROGRAMS = {
     "debootstrap": "debootstrap",
@@ -162,8 +164,10 @@ def _install(programs: dict[str, str]) -> list[str]:
     def missing() -> dict[str, str]:
         return {name: package for name, package in programs.items() if not shutil.which(name)}
 
-    if packages := sorted(set(missing().values())):
-        _apt_install(packages)
+    if missing():
+        with lock(RUN / "apt.lock"):  # apt-get itself gives up at once while another one runs
+            if packages := sorted(set(missing().values())):
+                _apt_install(packages)
     return [f"{name} (package {package})" for name, package in missing().items()]
 
 
