@@ -112,6 +112,19 @@ def test_a_mark_drains_an_engine_for_as_long_as_it_stands(
     assert engine.status()["draining"] is False
 
 
+def test_a_mark_with_a_time_is_over_by_itself(
+    registry: FakeRegistry, start_engine: Callable[[], RunningEngine]
+) -> None:
+    engine = start_engine()
+    eventually(lambda: is_registered(registry, engine))
+    mark(registry, f"{engine.address}@{int(time.time()) + 2}")
+    eventually(lambda: not is_registered(registry, engine))
+    eventually(lambda: is_registered(registry, engine))
+    assert engine.status()["draining"] is False
+    mark(registry, f"{engine.address}@soon")
+    stays(lambda: is_registered(registry, engine))
+
+
 def test_a_mark_for_another_is_none_of_its_business(
     registry: FakeRegistry, start_engine: Callable[[], RunningEngine]
 ) -> None:
@@ -268,6 +281,36 @@ def test_a_marked_engine_gets_no_new_request_though_it_stays_registered(
     eventually(lambda: proxy.engines() == {other.address: UP})
     unmark(registry, slow.address)
     eventually(lambda: proxy.engines() == {slow.address: UP, other.address: UP})
+
+
+def test_a_marked_proxy_leaves_the_registry_and_serves_on(
+    registry: FakeRegistry, start_proxy: Callable[..., RunningProxy]
+) -> None:
+    engine = FakeEngine(answer)
+    register(registry, engine)
+    proxy = start_proxy()
+    node = f"/osp/proxies/{proxy.settings.export}"
+    eventually(lambda: proxy.engines() == {engine.address: UP})
+    mark(registry, str(proxy.settings.export))
+    eventually(lambda: node not in registry.nodes)
+    assert proxy.status()["marked"]
+    assert proxy.call() == 200
+    stays(lambda: node not in registry.nodes)
+    unmark(registry, str(proxy.settings.export))
+    eventually(lambda: node in registry.nodes)
+    assert not proxy.status()["marked"]
+
+
+def test_an_engines_mark_is_over_at_its_time_for_the_proxy_too(
+    registry: FakeRegistry, start_proxy: Callable[..., RunningProxy]
+) -> None:
+    away, other = FakeEngine(answer), FakeEngine(answer)
+    register(registry, away, other)
+    proxy = start_proxy()
+    eventually(lambda: len(proxy.engines()) == 2)
+    mark(registry, f"{away.address}@{int(time.time()) + 2}")
+    eventually(lambda: proxy.engines() == {other.address: UP})
+    eventually(lambda: proxy.engines() == {away.address: UP, other.address: UP})
 
 
 def test_where_all_are_marked_all_serve(

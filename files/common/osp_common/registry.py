@@ -3,8 +3,10 @@
 Layout: `/osp/services/<service>/engines/<ip>:<port>` and `/osp/proxies/<ip>:<port>`, each an
 ephemeral node whose name is what counts. Its JSON tells who made it: `instance`, a UUID of the
 process; `since`, when that process started; `version`; a proxy adds `status_port`.
-A node `/osp/drain/<ip>:<port>` is a mark: the engine of that name shall get no new request for as
-long as the node stands. It is ephemeral too, and belongs to whoever drains.
+A node `/osp/drain/<ip>:<port>` is a mark: the engine or proxy of that name shall get no new request
+for as long as the node stands. It is ephemeral too, and belongs to whoever drains. A mark
+`<ip>:<port>@<until>` outlives whoever made it, and means nothing after `<until>`, in seconds since
+1970.
 """
 
 import json
@@ -88,6 +90,16 @@ def describe_instance(version: str, **more: object) -> dict[str, object]:
     """Return what a node says about the process that made it."""
     since = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     return {"instance": str(uuid.uuid4()), "since": since, "version": version, **more}
+
+
+def marked(marks: frozenset[str], now: float) -> frozenset[str]:
+    """Return who is asked to drain at `now` (seconds since 1970) by the names of marks."""
+    found = (mark.partition("@") for mark in marks)
+    return frozenset(name for name, _, until in found if not until or _is_later(until, now))
+
+
+def _is_later(until: str, now: float) -> bool:
+    return until.isdecimal() and int(until) > now
 
 
 class Session:

@@ -14,6 +14,7 @@ from osp_common.registry import (
     Membership,
     MemberWatch,
     describe_instance,
+    marked,
 )
 
 from . import __version__, haproxy_config, haproxy_process, reconcile, runtime_api, status
@@ -50,6 +51,10 @@ class Agent:
         self._engines_lock = threading.Lock()
         self._wake = threading.Event()
         self._is_stopping = False
+        self._is_serving = False
+        self._is_marked = False
+        self._is_joined = False
+        self._settling = threading.Lock()
         self._membership = Membership(
             settings.registry_hosts,
             f"{PROXIES_PATH}/{settings.export}",
@@ -77,7 +82,8 @@ class Agent:
         status_servers = [
             status.start(listen, self.status) for listen in self._settings.status_listen
         ]
-        self._membership.join()
+        self._is_serving = True
+        self._settle()
         log.info("%s serves %s", self._settings.export, ", ".join(self._settings.services))
         if not self._follow_registry(process):
             log.error("HAProxy ended with exit code %s", process.returncode)
@@ -109,6 +115,7 @@ class Agent:
                 "stale": any(engines.is_stale for engines in self._engines.values()),
             },
             "registered": self._membership.is_registered,
+            "marked": self._is_marked,
             "services": {
                 service: _service_status(engines, servers.get(service, []))
                 for service, engines in self._engines.items()
@@ -131,13 +138,37 @@ class Agent:
         )
 
     def _on_members(self, readings: Mapping[str, frozenset[str]] | None) -> None:
+        drained = frozenset[str]()
+        if readings is not None:
+            drained = marked(readings[DRAIN_PATH], time.time())
+            self._heed_own_mark(str(self._settings.export) in drained)
         is_changed = False
         for service, layout in self._settings.services.items():
             listed = None if readings is None else layout.engines(readings[layout.folder])
-            marked = frozenset[str]() if readings is None else readings[DRAIN_PATH]
-            is_changed |= self._update(service, listed, marked)
+            is_changed |= self._update(service, listed, drained)
         if is_changed:
             self._save_known()
+
+    def _heed_own_mark(self, is_marked: bool) -> None:
+        """Leave the registry while a mark asks for that; who still calls is served."""
+        if is_marked != self._is_marked:
+            log.info(
+                "a mark asks for a drain" if is_marked else "no mark asks any more"
+            )
+            self._is_marked = is_marked
+            self._settle()
+
+    def _settle(self) -> None:
+        """Join or leave the registry, as this proxy's state and the marks want it."""
+        with self._settling:
+            wanted = self._is_serving and not self._is_marked
+            if wanted == self._is_joined:
+                return
+            self._is_joined = wanted
+            if wanted:
+                self._membership.join()
+            elif self._is_serving:
+                self._membership.leave(0)
 
     def _update(self, service: str, listed: frozenset[str] | None, marked: frozenset[str]) -> bool:
         """Take one reading in. Returns whether other engines are kept than before."""
@@ -231,6 +262,8 @@ class Agent:
         too, or will; the registry may be away.
         """
         log.info("stopping")
+        with self._settling:
+            self._is_serving = False
         deadline = time.monotonic() + self._settings.stop_grace_s
         is_superseded = self._membership.state == "superseded"
         if is_superseded or haproxy_process.has_successor(self._socket):

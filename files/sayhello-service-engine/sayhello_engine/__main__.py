@@ -5,7 +5,8 @@ SIGUSR1  drain: leave the registry and go on serving. Ends by itself when the le
 SIGUSR2  end the drain at once.
 SIGTERM  leave the registry, serve until callers have gone elsewhere, finish, exit 0.
 
-A mark in the registry, `/osp/drain/<ip>:<port>`, drains it too, for as long as the mark stands.
+A mark in the registry, `/osp/drain/<ip>:<port>`, drains it too, for as long as the mark stands, or
+until the time that its name tells.
 """
 
 import logging
@@ -23,6 +24,7 @@ from osp_common.registry import (
     MemberWatch,
     describe_instance,
     engines_path,
+    marked,
 )
 from osp_common.settings import EX_USAGE, SettingError
 
@@ -133,9 +135,11 @@ class Engine:
         """
         waited_s = time.monotonic() - self._started_at
         if readings is not None:
-            is_marked = str(self._settings.export) in readings[DRAIN_PATH]
+            is_marked = str(self._settings.export) in marked(readings[DRAIN_PATH], time.time())
             if is_marked != bool(self._is_marked):
-                log.info("a mark asks for a drain" if is_marked else "the mark is gone")
+                log.info(
+                    "a mark asks for a drain" if is_marked else "no mark asks any more"
+                )
             self._is_marked = is_marked
         elif self._is_marked is None and waited_s >= FIRST_READING_TIMEOUT_S:
             self._is_marked = False
