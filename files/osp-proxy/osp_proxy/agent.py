@@ -152,9 +152,7 @@ class Agent:
     def _heed_own_mark(self, is_marked: bool) -> None:
         """Leave the registry while a mark asks for that; who still calls is served."""
         if is_marked != self._is_marked:
-            log.info(
-                "a mark asks for a drain" if is_marked else "no mark asks any more"
-            )
+            log.info("a mark asks for a drain" if is_marked else "no mark asks any more")
             self._is_marked = is_marked
             self._settle()
 

@@ -137,9 +137,7 @@ class Engine:
         if readings is not None:
             is_marked = str(self._settings.export) in marked(readings[DRAIN_PATH], time.time())
             if is_marked != bool(self._is_marked):
-                log.info(
-                    "a mark asks for a drain" if is_marked else "no mark asks any more"
-                )
+                log.info("a mark asks for a drain" if is_marked else "no mark asks any more")
             self._is_marked = is_marked
         elif self._is_marked is None and waited_s >= FIRST_READING_TIMEOUT_S:
             self._is_marked = False
