@@ -25,7 +25,7 @@ lab: .venv/ready  ## Boot the lab's hosts: three for engine and proxy, one for t
 test: .venv/ready haproxy  ## Run every test, on real hosts too (needs root)
 	$(PYTEST) tests/unit tests/operations
 	$(PYTEST) tests/reference
-	$(PYTEST) tests/lab -m "not full" -n 2 --dist loadgroup --durations=20
+	$(PYTEST) tests/lab -m "not full" -n 2 --durations=20
 
 test-full: .venv/ready haproxy  ## Run every test, the long ones too
 	$(PYTEST) tests/unit tests/operations

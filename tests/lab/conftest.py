@@ -4,8 +4,8 @@ Only the first test that asks for the fleet pays for it. A test that changes it 
 test_soa.py comes first, since it looks at what the very first run has left; test_traffic.py last,
 since it puts the fleet under proxies of another kind.
 
-``pytest -n 2 --dist loadgroup`` runs the fleet's tests in one process and all others in another,
-each with labs of its own. Where the machine can't run a lab, a test that asks for one fails with
+``pytest -n 2`` runs the fleet's tests in one process and the files APART in another, each with labs
+of its own. Where the machine can't run a lab, a test that asks for one fails with
 what is missing. Labs "test..." are left running, since the next session then starts at once:
 ``python -m tests.lab down --all`` removes them.
 """
@@ -17,8 +17,10 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.lab import Lab, LabHost, repository
 from tests.lab.files import lock
@@ -27,6 +29,19 @@ from tests.lab.repository import Repository
 from tests.lab.running import Checkout, Run
 
 INVENTORY = "inventories/lab.py"
+APART = frozenset(
+    {
+        "test_address",
+        "test_engine",
+        "test_engine_refused",
+        "test_fields",
+        "test_lab",
+        "test_local",
+        "test_molecule",
+        "test_packages",
+    }
+)
+"""The files whose tests want no fleet."""
 
 
 @dataclass(frozen=True)
@@ -72,14 +87,21 @@ class Fleet:
         return self.checkout.run(self.inventory, "-y", *options)
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist looks at the groups here, too
+class _TwoProcesses(LoadScopeScheduling):  # type: ignore[misc]
+    """Gives pytest-xdist two parts of the tests, each for one process."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "apart" if Path(nodeid.partition("::")[0]).stem in APART else "fleet"
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    return _TwoProcesses(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if "pyinfra" in sys.modules:
         # It has made greenlets of threads: one that waits for a terminal would stop all.
         pytest.exit("tests/lab needs a process without pyinfra: run `pytest tests/lab`", 3)
-    for item in items:
-        of_fleet = "fleet" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("fleet" if of_fleet else "others"))
     items.sort(key=lambda item: ("test_traffic" in item.nodeid) - ("test_soa" in item.nodeid))
 
 
