@@ -13,6 +13,6 @@ from roles.run.survey import survey
 
 tell_status()
 
-survey((service,))
+survey((service,), with_drained=True)
 
 operate_service()

@@ -16,6 +16,9 @@ proxy = {
     # sent again, to another engine.
     "environment": {"OSP_SERVICES": "sayhello", "OSP_RETRIES": "2"},
     "registration": "/osp/proxies/{address}:{port}",
+    # How it is asked to leave the registry while it goes on serving, before its host goes away: by
+    # a mark there. Remove it for a proxy that does not know that.
+    "drain": {"by": "mark"},
     # A new container takes over the listeners of the one that runs, so that no caller is refused.
     # Remove it for an image that can't: it is then stopped before the other starts.
     "handover": True,

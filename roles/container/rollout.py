@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
 import gevent
@@ -16,7 +16,7 @@ from roles.container.plan import ContainerChange, Specify, container_changes
 from roles.container.replacement import DOCKER_S, Replacement
 from roles.container.spec import ContainerSpec
 from roles.observed import channel
-from roles.run.conductor import FAILURES, Away, NotProven, Treatment, conduct
+from roles.run.conductor import FAILURES, Away, NotProven, Treatment, conduct, nobody_is_aside
 from roles.run.current import current_fleet
 from roles.run.fleet import Fleet, Member
 
@@ -38,10 +38,6 @@ def at_once(
     state: State, fleet: Fleet, member: Member, instance: Instance, away: Away
 ) -> Iterator[None]:
     yield
-
-
-def nobody_is_aside(away: Away) -> AbstractContextManager[None]:
-    return nullcontext()
 
 
 def _is_ready(state: State, fleet: Fleet, member: Member) -> None:
@@ -93,7 +89,7 @@ class Rollout:
         treatments = [self._treatment(state, fleet, m, *changes[m.name]) for m in members]
         running = fleet.running(self.role)
         if any(change.interrupts for _, change in changes.values()):
-            others = [m for m in running if m.name not in changes]
+            others = [m for m in fleet.in_service(self.role) if m.name not in changes]
             if not self.are_ready(state, fleet, others):
                 return False
         pace = members[0].wanted.rollout

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 
 from pyinfra import logger
 from pyinfra.api import FunctionCommand, Host, State
@@ -63,7 +64,7 @@ class EngineRollout:
                 return False
             if brought:
                 treatments.append(self._treatment(state, fleet, member, found, brought))
-        if not _others_are_ready(state, fleet, treatments):
+        if not others_are_ready(state, fleet, treatments):
             return False
         pace = fleet.members[0].wanted.rollout.one_by_one
         done = conduct(state, treatments, pace, len(fleet.members))
@@ -83,13 +84,6 @@ class EngineRollout:
         interrupts = any(change.interrupts for change in found)
         affected = running_parts(member) if interrupts else []
 
-        @contextmanager
-        def aside(away: Away) -> Iterator[None]:
-            with ExitStack() as stack:
-                for part, instance in affected:
-                    stack.enter_context(part.aside(state, fleet, member, instance, away))
-                yield
-
         def apply(away: Away) -> None:
             containers = running_containers(member) if interrupts else {}
             steps, cargo = self.compose(member, found, brought, containers)
@@ -106,6 +100,7 @@ class EngineRollout:
                 if interrupts or part not in before:
                     part.prove(state, fleet, member, instance)
 
+        aside = partial(aside_of, state, fleet, member, affected)
         return Treatment(host, tuple(found), aside, apply, prove)
 
     def _as_wanted(self, state: State, host: Host, member: Member) -> Member:
@@ -122,20 +117,31 @@ class EngineRollout:
         return after
 
 
-def _others_are_ready(state: State, fleet: Fleet, treatments: list[Treatment]) -> bool:
+@contextmanager
+def aside_of(
+    state: State, fleet: Fleet, member: Member, parts: list[tuple[Rollout, Instance]], away: Away
+) -> Iterator[None]:
+    """Several parts of a host out of service at once."""
+    with ExitStack() as stack:
+        for part, instance in parts:
+            stack.enter_context(part.aside(state, fleet, member, instance, away))
+        yield
+
+
+def others_are_ready(state: State, fleet: Fleet, treatments: list[Treatment]) -> bool:
     """A rollout that stopped at a host must not go on past it when it is run again."""
     if not any(treatment.interrupts for treatment in treatments):
         return True
     treated = {treatment.host.name for treatment in treatments}
     others = [member for member in fleet if member.name not in treated]
-    return all(
-        part.are_ready(state, fleet, [m for m in others if _has(m, part.role)]) for part in PARTS
-    )
+    return all(part.are_ready(state, fleet, [m for m in others if _has(m, part)]) for part in PARTS)
 
 
 def running_parts(member: Member) -> list[tuple[Rollout, Instance]]:
     """The parts that run on a host now, and whose callers would notice."""
-    found = [(rollout, member.part(rollout.role)) for rollout in PARTS]
+    found = [
+        (rollout, member.part(rollout.role)) for rollout in PARTS if _is_called(member, rollout)
+    ]
     serves = [(r, serving(member.observed, part.container)) for r, part in found if part]
     return [(rollout, instance) for rollout, instance in serves if instance]
 
@@ -146,10 +152,16 @@ def running_containers(member: Member) -> dict[str, int]:
     return {instance.name: part.stop_timeout_s for part, instance in serves if instance}
 
 
-def _has(member: Member, role: str) -> bool:
-    """Whether a host has the part's container, running or not."""
-    part = member.part(role)
-    return part is not None and current(member.observed, part.container) is not None
+def _has(member: Member, rollout: Rollout) -> bool:
+    """Whether a host has the part's container, running or not, and is in service."""
+    part = member.part(rollout.role)
+    has = part is not None and current(member.observed, part.container) is not None
+    return has and _is_called(member, rollout)
+
+
+def _is_called(member: Member, rollout: Rollout) -> bool:
+    """Not on a host that somebody has sent away; the registry serves there all the same."""
+    return not member.observed.drained or rollout is registry.ROLLOUT
 
 
 def tell(

@@ -4,6 +4,7 @@ from roles.observed.fitness import Disk, Fitness, Listener, Source
 from roles.observed.model import (
     Address,
     Container,
+    Drained,
     Image,
     IpAddress,
     IpNetwork,
@@ -18,6 +19,7 @@ __all__ = [
     "Address",
     "Container",
     "Disk",
+    "Drained",
     "Fitness",
     "Image",
     "IpAddress",

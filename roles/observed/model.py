@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any
 
@@ -93,6 +94,21 @@ class Container:
 
 
 @dataclass(frozen=True)
+class Drained:
+    """A host that somebody has sent away for a while. Both times are seconds since 1970."""
+
+    by: str
+    """`USER@MACHINE`."""
+    since: int
+    until: int
+    reason: str
+
+    def __str__(self) -> str:
+        since, until = (datetime.fromtimestamp(at, UTC) for at in (self.since, self.until))
+        return f"by {self.by} since {since:%F %T} until {until:%F %T} UTC: {self.reason}"
+
+
+@dataclass(frozen=True)
 class Observed:
     """Everything that one probe read from one host."""
 
@@ -139,6 +155,8 @@ class Observed:
     """The SHA-256 of each file that was asked for and exists, in hexadecimal."""
     resolved: Mapping[str, IpAddress] = field(default_factory=dict)
     """What the host resolves the names to that were asked for."""
+    drained: Drained | None = None
+    """By whom, and until when; None where nobody has, or the time is over by the host's clock."""
     fitness: Fitness = field(default_factory=Fitness)
     clock_skew_s: float | None = None
     """How far the host's clock is ahead of ours; 0 where the probe's own time explains it."""

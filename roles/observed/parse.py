@@ -16,6 +16,7 @@ from roles.observed.fitness import fitness
 from roles.observed.model import (
     Address,
     Container,
+    Drained,
     Image,
     IpAddress,
     Observed,
@@ -76,6 +77,7 @@ def _observed(sections: dict[str, list[str]]) -> Observed:
         (state.strip(), name, version) for state, name, version in packages if state[1] in "iUFHWt"
     ]
     asked = [line.split("|") for line in sections["asked"]]
+    found = fitness(sections)
     return Observed(
         user_id=int(host["user_id"]),
         kernel=host["kernel"],
@@ -120,7 +122,8 @@ def _observed(sections: dict[str, list[str]]) -> Observed:
         first_lines={a[1]: "|".join(a[2:]) for a in asked if a[0] == "file"},
         sums={a[1]: a[2] for a in asked if a[0] == "sum"},
         resolved={a[1]: ip_address(a[2]) for a in asked if a[0] == "name" and a[2]},
-        fitness=fitness(sections),
+        drained=_drained(sections.get("drained", []), found.time_s or 0),
+        fitness=found,
     )
 
 
@@ -200,6 +203,20 @@ def _containers(
             image_config=configs.get(inspect.get("Image")) if inspect else None,
             updated=updates.get(inspect.get("Id"), {}) if inspect else {},
         )
+
+
+def _drained(lines: list[str], now: float) -> Drained | None:
+    """Read the record of a drain. One that is spoilt tells none."""
+    with suppress(ValueError, TypeError, KeyError):
+        told = json.loads(lines[0].removeprefix("|")) if lines else {}
+        found = Drained(
+            by=str(told["by"]),
+            since=int(told["since"]),
+            until=int(told["until"]),
+            reason=str(told["reason"]),
+        )
+        return found if found.until > now else None
+    return None
 
 
 def _updates(lines: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -75,7 +75,7 @@ def _prove_listing(
     """
     host = state.inventory.get_host(member.name)
     started_at = _started_at(state, host, instance) if proxy(member).handover else ""
-    engines = [running_name(other) for other in fleet.running(ENGINE)]
+    engines = [running_name(other) for other in fleet.in_service(ENGINE)]
 
     def unlisted() -> str | None:
         listing = listed_engines(state, asked)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import model_validator
 
 from roles.container.part import Mount, PartSpec
 from roles.registry.node import Registration
-from roles.run.model import AbsolutePath, Data, Port
+from roles.run.model import AbsolutePath, Data, Port, Seconds
 
 
 class ProxyStatus(Data):
@@ -16,6 +16,16 @@ class ProxyStatus(Data):
 
     port: Port
     path: AbsolutePath = "/status"
+
+
+class ProxyDrain(Data):
+    """How a proxy is asked to leave the registry, so that callers turn to others, and to serve on.
+
+    `mark`: it does so while a node `/osp/drain/ADDRESS:PORT` stands.
+    """
+
+    by: Literal["mark"] = "mark"
+    timeout_s: Seconds = 60
 
 
 class ProxySpec(PartSpec):
@@ -28,6 +38,8 @@ class ProxySpec(PartSpec):
     """The path of the proxy's node in the registry; None: not provable."""
     status: ProxyStatus | None = None
     """None: what the proxy knows is not provable."""
+    drain: ProxyDrain | None = None
+    """None: it knows no drain; callers notice when it stops."""
     handover: bool = False
     """Whether a new container takes over the listeners of the one that runs, started beside it with
     the same data directory. False: one is stopped before the other is started."""

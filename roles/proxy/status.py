@@ -34,6 +34,7 @@ class ListedEngine:
     state: str
     registered: bool
     in_flight: int
+    served: int = 0
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,10 @@ def listed_engines(state: State, proxy: TellingProxy) -> Listing | None:
             answer = json.loads(connection.getresponse().read())
             engines = {
                 engine["address"]: ListedEngine(
-                    engine["state"], engine["registered"], engine["in_flight"]
+                    engine["state"],
+                    engine["registered"],
+                    engine["in_flight"],
+                    int(engine.get("served", 0)),
                 )
                 for service in answer["services"].values()
                 for engine in service["engines"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,7 +26,8 @@ ASK_S = 3
 SESSION_S = 10.0
 """How long what this session holds stays in the registry after the controller died."""
 DRAIN_PATH = "/osp/drain"
-"""Below it a node `ADDRESS:PORT` asks who is registered so to serve on, but be called no more."""
+"""Below it a node `ADDRESS:PORT` asks who is registered so to serve on, but be called no more. One
+`ADDRESS:PORT@UNTIL` asks that until then, in seconds since 1970, also when who made it is gone."""
 
 _UNTOLD = (KazooException, KazooTimeoutError, Timeout)
 
@@ -67,16 +68,7 @@ class Registry:
 
         Tells whether the mark was made now.
         """
-        path = f"{DRAIN_PATH}/{name}"
-        by = f"{getpass.getuser()}@{socket.gethostname()}"
-        since = datetime.now(UTC).isoformat(timespec="seconds")
-        text = json.dumps({"by": by, "since": since, "reason": reason}).encode()
-        try:
-            self.client.ensure_path_async(DRAIN_PATH).get(timeout=ASK_S)
-            self.client.create_async(path, text, ephemeral=True).get(timeout=ASK_S)
-        except _UNTOLD:
-            return False
-        return True
+        return self._create(f"{DRAIN_PATH}/{name}", {"reason": reason}, ephemeral=True)
 
     def has_marked(self, name: str) -> bool:
         """Whether the mark stands and is this session's: asked before anybody relies on it."""
@@ -86,6 +78,45 @@ class Registry:
     def unmark(self, name: str) -> None:
         """Take the mark away; where that can't be told now, it goes with the session."""
         self.remove(DRAIN_PATH, name)
+
+    def keep_marked(self, name: str, until: int, told: Mapping[str, str]) -> bool:
+        """Ask who is registered as `name` to drain until then, whether this session lives or not.
+
+        `told` is what the mark says besides. Tells whether this mark stands, and no other kept one.
+        """
+        mark = f"{name}@{until}"
+        others = [m for m in self.kept_marks() if m.startswith(f"{name}@") and m != mark]
+        stands = mark in self.kept_marks() or self._create(f"{DRAIN_PATH}/{mark}", told)
+        return stands and all(self.remove(DRAIN_PATH, other) for other in others)
+
+    def unkeep(self, name: str) -> bool:
+        """Take away every mark of `name` that is kept; tells whether they are gone."""
+        names = self.names(DRAIN_PATH)
+        kept = [mark for mark in names or () if mark.startswith(f"{name}@")]
+        return names is not None and all(self.remove(DRAIN_PATH, mark) for mark in kept)
+
+    def kept_marks(self) -> dict[str, int]:
+        """Every mark that outlives who made it, with the time until which it means something."""
+        found = {mark: mark.partition("@")[2] for mark in self.names(DRAIN_PATH) or ()}
+        return {mark: int(until) for mark, until in found.items() if until.isdecimal()}
+
+    def hosts_away(self, now: float) -> frozenset[str]:
+        """The names of the hosts for which a kept mark says that they are away now."""
+        marks = [mark for mark, until in self.kept_marks().items() if until > now]
+        told = (self.data(f"{DRAIN_PATH}/{mark}").get("host") for mark in marks)
+        return frozenset(host for host in told if isinstance(host, str))
+
+    def _create(self, path: str, told: Mapping[str, str], ephemeral: bool = False) -> bool:
+        """Make a node that says who made it, and when; tells whether it was made now."""
+        by = f"{getpass.getuser()}@{socket.gethostname()}"
+        since = datetime.now(UTC).isoformat(timespec="seconds")
+        text = json.dumps({"by": by, "since": since, **told}).encode()
+        try:
+            self.client.ensure_path_async(path.rpartition("/")[0]).get(timeout=ASK_S)
+            self.client.create_async(path, text, ephemeral=ephemeral).get(timeout=ASK_S)
+        except _UNTOLD:
+            return False
+        return True
 
     def made(self, folder: str, name: str) -> int | None:
         """Which transaction has made a node; None where there is none, or none can be told."""

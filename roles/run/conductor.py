@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import gevent
@@ -42,6 +42,10 @@ FAILURES = (NotProven, channel.RemoteError, ProbeError, OSError)
 
 def _nothing() -> None:
     return
+
+
+def nobody_is_aside(away: Away) -> AbstractContextManager[None]:
+    return nullcontext()
 
 
 @dataclass(frozen=True)

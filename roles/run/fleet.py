@@ -65,6 +65,10 @@ class Fleet:
         """The hosts that are to run a role."""
         return [member for member in self.members if member.part(role)]
 
+    def in_service(self, role: str) -> list[Member]:
+        """Those of them that nobody has sent away for a while."""
+        return [member for member in self.running(role) if not member.observed.drained]
+
     @property
     def registry_connection(self) -> str:
         """`host:port,host:port,...`, in the same order whatever the inventory's."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import sys
+import time
 from collections.abc import Collection, Iterator
 from typing import Protocol
 
@@ -29,6 +30,7 @@ from roles.images import plan as images
 from roles.observed import IpAddress, Look, Observed
 from roles.proxy import plan as proxy
 from roles.registry import plan as registry
+from roles.registry.session import session
 from roles.run import conflicts, options, report
 from roles.run.address import (
     NoAddress,
@@ -61,10 +63,11 @@ SYSTEM: tuple[Role, ...] = (docker_engine, images, registry, soa_engine, proxy, 
 _lock = BoundedSemaphore()
 
 
-def survey(roles: tuple[Role, ...] = SYSTEM) -> None:
+def survey(roles: tuple[Role, ...] = SYSTEM, with_drained: bool = False) -> None:
     """Survey the whole inventory, once; to be called first in a deploy file.
 
-    `roles` are those that the deploy file composes, in its order.
+    `roles` are those that the deploy file composes, in its order. A drained host is left out,
+    unless `with_drained`.
 
     Raises:
         DeployError: the run is refused; carries every problem.
@@ -75,7 +78,7 @@ def survey(roles: tuple[Role, ...] = SYSTEM) -> None:
         if is_surveyed(state):
             return
         try:
-            fleet = _survey(state, roles)
+            fleet = _survey(state, roles, with_drained)
         except Refused as refused:
             found = report.counted(len(refused.problems), "problem")
             raise DeployError(f"{found}, and nothing was changed:\n{refused}") from None
@@ -90,7 +93,7 @@ def survey(roles: tuple[Role, ...] = SYSTEM) -> None:
             raise DeployError("there is no terminal to ask on; add -y, or --dry to look only")
 
 
-def _survey(state: State, roles: tuple[Role, ...]) -> Fleet:
+def _survey(state: State, roles: tuple[Role, ...], with_drained: bool) -> Fleet:
     problems = list(_refused_options())
     hosts = list(state.inventory)
     wanted: dict[Host, Wanted] = {}
@@ -107,9 +110,8 @@ def _survey(state: State, roles: tuple[Role, ...]) -> Fleet:
             observed[host] = result
         else:
             problems.append(Problem(host.name, "probe", explained(str(result))))
-    problems += _unreachable_problems(unreachable, wanted)
     both = [host for host in observed if host in wanted]
-    members, wrong = _members(state, both, wanted, observed)
+    members, wrong = _members(state, both, wanted, observed, with_drained)
     names = {member.name for member in members}
     fleet = Fleet(
         tuple(members),
@@ -117,6 +119,9 @@ def _survey(state: State, roles: tuple[Role, ...]) -> Fleet:
         all(host.name in names for host in hosts if "registry" in host.groups),
     )
     problems += wrong
+    away = _hosts_away(state, fleet) if unreachable else frozenset()
+    problems += _unreachable_problems(unreachable, wanted, away)
+    _leave_out([m for m in fleet if m.observed.drained and not m.in_limit and not with_drained])
     problems += [*host_check.check(fleet, _host_checks(roles)), *conflicts.check(fleet)]
     problems += [problem for role in roles for problem in role.check(fleet)]
     if docker_engine in roles:
@@ -146,14 +151,15 @@ def _refused_options() -> Iterator[Problem]:
 
 
 def _unreachable_problems(
-    unreachable: dict[Host, str], wanted: dict[Host, Wanted]
+    unreachable: dict[Host, str], wanted: dict[Host, Wanted], away: frozenset[str]
 ) -> Iterator[Problem]:
     """Hosts that can't be reached are left out only where the data allows that many.
 
     Never one with another key: it may be another host. Never a server of our registry: without its
-    address every container would be told another list.
+    address every container would be told another list. Those `away` are known to be drained.
     """
     allowed = max((w.rollout.max_unreachable for w in wanted.values()), default=0)
+    missed = [host for host in unreachable if host.name not in away]
     for host, why in unreachable.items():
         if "host key" in why.lower():
             text = (
@@ -163,16 +169,38 @@ def _unreachable_problems(
         elif "registry" in host.groups:
             text = f"can't be reached, and every container is told its address; mend that: {why}"
             yield Problem(host.name, "connection", text)
-        elif len(unreachable) > allowed:
-            count = len(unreachable)
+        elif host in missed and len(missed) > allowed:
+            count = len(missed)
             go_on = f"--data rollout.max_unreachable={count}"
             text = f"can't be reached; mend that, or go on without by {go_on}"
             yield Problem(host.name, "connection", f"{text} (it is {allowed}): {why}")
         else:
             host.state.failed_hosts.discard(host)  # it is allowed, so it does not fail the run
-            left_out = f"{host.name} can't be reached and is left out: {why}"
-            logger.warning(left_out)
-            atexit.register(logger.warning, left_out)  # and again where the operator looks last
+            known = "" if host in missed else ", is drained"
+            _warn_twice(f"{host.name} can't be reached{known} and is left out: {why}")
+
+
+def _leave_out(drained: list[Member]) -> None:
+    for member in drained:
+        _warn_twice(f"{member.name} is left out: it is drained {member.observed.drained}")
+
+
+def _warn_twice(text: str) -> None:
+    """Say it now, and again where the operator looks last."""
+    logger.warning(text)
+    atexit.register(logger.warning, text)
+
+
+def _hosts_away(state: State, fleet: Fleet) -> frozenset[str]:
+    """The hosts that the registry knows to be drained: they can't tell it themselves."""
+    if not fleet.members or not fleet.registry_connection:
+        return frozenset()
+    via = state.inventory.get_host(fleet.members[0].name)
+    try:
+        with session(via, fleet.registry_connection) as registry:
+            return registry.hosts_away(time.time())
+    except OSError:
+        return frozenset()
 
 
 def explained(error: str) -> str:
@@ -228,7 +256,11 @@ def look(wanted: Wanted | None) -> Look:
 
 
 def _members(
-    state: State, hosts: list[Host], wanted: dict[Host, Wanted], observed: dict[Host, Observed]
+    state: State,
+    hosts: list[Host],
+    wanted: dict[Host, Wanted],
+    observed: dict[Host, Observed],
+    with_drained: bool,
 ) -> tuple[list[Member], list[Problem]]:
     """Find every host's own address: the registry's first, since the others look towards it."""
     members: dict[str, Member] = {}
@@ -251,7 +283,9 @@ def _members(
             wanted=wanted[host],
             observed=observed[host],
             address=address,
-            in_limit=state.is_host_in_limit(host) and host in state.active_hosts,
+            in_limit=state.is_host_in_limit(host)
+            and host in state.active_hosts
+            and (with_drained or not observed[host].drained),
             translated_to=own if own != address else None,
         )
     return [members[host.name] for host in hosts if host.name in members], problems

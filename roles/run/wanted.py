@@ -14,6 +14,7 @@ from roles.container.part import PartSpec
 from roles.docker_engine.spec import DockerEngineSpec
 from roles.host_check.spec import HostCheckSpec
 from roles.images.spec import ImagesSpec
+from roles.maintenance.spec import DrainWish
 from roles.proxy.spec import ProxySpec
 from roles.registry.spec import RegistrySpec
 from roles.run.address import is_address, wish
@@ -51,6 +52,8 @@ class Wanted(Data):
     rollout: Pace = Pace()
     action: Literal["status", "start", "stop", "restart"] | None = None
     """What deploy/service.py is asked for, by --data."""
+    drain: DrainWish | None = None
+    """What deploy/drain.py is asked for, by --data."""
     docker_engine: DockerEngineSpec = DockerEngineSpec()
     host_check: HostCheckSpec = HostCheckSpec()
     verify_report: str | None = None

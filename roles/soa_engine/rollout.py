@@ -80,7 +80,7 @@ def _is_alone(fleet: Fleet, member: Member, instance: Instance) -> bool:
     own = engine(member).container
     found = [member.observed.container(name) for name in (own, f"{own}{NEXT}")]
     twins = [c for c in found if c and c.running and c.name != instance.name]
-    return not twins and len(fleet.running(ROLE)) == 1 and not fleet.unreachable
+    return not twins and len(fleet.in_service(ROLE)) == 1 and not fleet.unreachable
 
 
 def _running_name(fleet: Fleet, host: str) -> str | None:

@@ -1,0 +1,1 @@
+"""Hosts that leave for a while and come back, and what an operator asks of the fleet."""

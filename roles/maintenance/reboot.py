@@ -1,0 +1,24 @@
+"""Hosts are rebooted, one after the other, without a request lost. Pure."""
+
+from __future__ import annotations
+
+from roles.maintenance.drain import ROLE
+from roles.run.changes import Change
+from roles.run.fleet import Fleet
+from roles.run.problems import Problem
+
+
+def check(fleet: Fleet) -> list[Problem]:
+    return [
+        Problem(m.name, ROLE, f"its init is {m.observed.init}; expected systemd, to reboot by")
+        for m in fleet
+        if m.in_limit and m.observed.init != "systemd"
+    ]
+
+
+def plan(fleet: Fleet) -> list[Change]:
+    return [
+        Change(member.name, ROLE, "reboot", "asked for", interrupts=True)
+        for member in fleet
+        if member.in_limit
+    ]
