@@ -68,4 +68,5 @@ clean:  ## Take away the labs and everything that was made here
 	python3 -c 'import ensurepip, venv' 2>/dev/null || { apt-get update && apt-get install -y python3-venv; }
 	python3 -m venv --clear .venv
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r constraints.txt
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@

@@ -1,9 +1,9 @@
-"""What an operator says of a host that is to leave for a while."""
+"""What an operator says of hosts that are to leave for a while, and asks to be shown."""
 
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -39,3 +39,12 @@ class DrainWish(Data):
 
     reason: Annotated[str, Field(min_length=1, max_length=200)]
     duration: Annotated[str, AfterValidator(_duration)] = "1h"
+
+
+class LogsWish(Data):
+    """Whose log, and how much of it."""
+
+    part: Literal["registry", "engine", "proxy", "sdk"]
+    tail: Annotated[int, Field(ge=0)] = 100
+    """How many of the last lines of each host."""
+    follow: bool = False

@@ -20,7 +20,7 @@ from pyinfra_cli import util
 from roles.run.callbacks import connect_error
 from roles.run.merge import merged_data
 
-REPORTS = {"verify.py": None, "service.py": "status"}
+REPORTS = {"verify.py": None, "status.py": None, "logs.py": None, "service.py": "status"}
 """Deploy files that tell of hosts and end the run themselves; some only where `action` is this."""
 
 _locks: WeakKeyDictionary[State, BoundedSemaphore] = WeakKeyDictionary()

@@ -14,7 +14,7 @@ from roles.container.part import PartSpec
 from roles.docker_engine.spec import DockerEngineSpec
 from roles.host_check.spec import HostCheckSpec
 from roles.images.spec import ImagesSpec
-from roles.maintenance.spec import DrainWish
+from roles.maintenance.spec import DrainWish, LogsWish
 from roles.proxy.spec import ProxySpec
 from roles.registry.spec import RegistrySpec
 from roles.run.address import is_address, wish
@@ -59,6 +59,8 @@ class Wanted(Data):
     verify_report: str | None = None
     """Where deploy/verify.py writes its report."""
     images: ImagesSpec = ImagesSpec()
+    logs: LogsWish | None = None
+    """What deploy/logs.py is asked for, by --data."""
     registry: RegistrySpec = RegistrySpec()
     soa_engine: SoaEngineSpec | None = None
     proxy: ProxySpec | None = None

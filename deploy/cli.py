@@ -1,0 +1,91 @@
+"""The command `dockyard`: what an operator types by hand, each one a deploy file of this folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+ROOT = Path(__file__).parents[1]
+INVENTORY = "inventories/prod.py"
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "-i",
+    "--inventory",
+    envvar="DOCKYARD_INVENTORY",
+    default=INVENTORY,
+    show_default=True,
+    help="The hosts; also by DOCKYARD_INVENTORY.",
+)
+@click.pass_context
+def main(context: click.Context, inventory: str) -> None:
+    """Look after a fleet that Dockyard has deployed.
+
+    Deploys themselves are pyinfra's: pyinfra INVENTORY deploy/soa.py
+    """
+    context.obj = inventory
+
+
+@main.command()
+@click.argument("host")
+@click.option("--reason", required=True, help="Why; shown by every deploy that leaves it out.")
+@click.option("--for", "duration", default="1h", show_default=True, help="90s, 30m, 2h, 1d.")
+@click.option("-y", "--yes", is_flag=True, help="Don't ask.")
+@click.pass_obj
+def drain(inventory: str, host: str, reason: str, duration: str, yes: bool) -> None:
+    """Send HOST away for a while: nobody calls it, and it comes back by itself."""
+    asked = {"drain.reason": reason, "drain.duration": duration}
+    run(inventory, "drain.py", host, asked, *(["-y"] if yes else []))
+
+
+@main.command()
+@click.argument("host")
+@click.option("-y", "--yes", is_flag=True, help="Don't ask.")
+@click.pass_obj
+def undrain(inventory: str, host: str, yes: bool) -> None:
+    """Have HOST back before its time; returns when it is called again."""
+    run(inventory, "undrain.py", host, {}, *(["-y"] if yes else []))
+
+
+@main.command()
+@click.option("--host", help="This one alone.")
+@click.pass_obj
+def status(inventory: str, host: str | None) -> None:
+    """Tell who runs what, since when, and which hosts are drained."""
+    run(inventory, "status.py", host, {})
+
+
+@main.command()
+@click.argument("part", type=click.Choice(["registry", "engine", "proxy", "sdk"]))
+@click.option("--host", help="This one alone.")
+@click.option("-f", "--follow", is_flag=True, help="Go on until Ctrl-C.")
+@click.option("-n", "--tail", default=100, show_default=True, help="Lines of each host.")
+@click.pass_obj
+def logs(inventory: str, part: str, host: str | None, follow: bool, tail: int) -> None:
+    """Show what PART prints, each line after its host's name."""
+    asked = {"logs.part": part, "logs.follow": follow, "logs.tail": tail}
+    run(inventory, "logs.py", host, asked)
+
+
+def run(
+    inventory: str, deploy: str, host: str | None, data: Mapping[str, object], *options: str
+) -> None:
+    """Become pyinfra, in Dockyard's own folder; an inventory's path is taken from where we are."""
+    path = Path(inventory)
+    given = str(path.absolute()) if path.exists() else inventory
+    words = [str(Path(sys.executable).with_name("pyinfra")), given, f"deploy/{deploy}"]
+    words += ["--limit", host] if host else []
+    for key, value in data.items():
+        words += ["--data", f"{key}={json.dumps(value)}"]
+    os.chdir(ROOT)
+    os.execv(words[0], [*words, *options])
+
+
+if __name__ == "__main__":
+    main()
