@@ -66,6 +66,8 @@ class Rollout:
     """What must hold on the hosts that stay as they are, before another host is interrupted."""
     successor: Successor = _none
     """The container that may start beside the one that runs; None: that one is stopped first."""
+    departing: Aside | None = None
+    """The same as `aside` for a container whose host goes away; None: no other."""
     relieved: Aside | None = None
     """The same as `aside` for a container whose successor serves beside it; None: no other."""
     order: Order = _as_listed

@@ -121,10 +121,11 @@ class EngineRollout:
 def aside_of(
     state: State, fleet: Fleet, member: Member, parts: list[tuple[Rollout, Instance]], away: Away
 ) -> Iterator[None]:
-    """Several parts of a host out of service at once."""
+    """Several parts of a host that goes away, or whose engine does, out of service at once."""
     with ExitStack() as stack:
         for part, instance in parts:
-            stack.enter_context(part.aside(state, fleet, member, instance, away))
+            leave = part.departing or part.aside
+            stack.enter_context(leave(state, fleet, member, instance, away))
         yield
 
 

@@ -7,8 +7,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
-import gevent
-from pyinfra import logger
 from pyinfra.api import Host, State
 
 from roles.container.instance import Instance, serving
@@ -16,13 +14,8 @@ from roles.maintenance.drain import told
 from roles.observed import Drained, channel
 from roles.proxy import plan as proxy
 from roles.proxy import rollout as proxy_rollout
-from roles.proxy.status import (
-    ask_proxies,
-    listed_engines,
-    telling_proxies,
-    telling_proxy,
-    unlisted_proxies,
-)
+from roles.proxy.drain import await_left
+from roles.proxy.status import ask_proxies, telling_proxies, unlisted_proxies
 from roles.registry.node import Node, node
 from roles.registry.session import DRAIN_PATH, Registry, session
 from roles.run.conductor import wait_until
@@ -34,8 +27,6 @@ from roles.soa_engine import rollout as soa_engine_rollout
 RECORD = "/var/lib/dockyard/drained"
 RECORD_S = 30
 MARK_S = 10
-QUIET_S = 2
-"""Without a request for so long, a proxy is called no more: its callers follow the registry."""
 
 _WRITE = f"mkdir -p /var/lib/dockyard && cat >{RECORD}.new && mv {RECORD}.new {RECORD}"
 
@@ -133,30 +124,7 @@ class Leaving:
             self.host.log("its proxy declares no drain: whoever calls it goes on to")
             return
         self._mark(registry, name, found)
-        place = node(part.registration, name) if part.registration else None
-        wait_until(self.host, lambda: _still_there(registry, place), part.drain.timeout_s)
-        self._await_quiet(part.drain.timeout_s)
-
-    def _await_quiet(self, limit_s: int) -> None:
-        """Wait until the proxy is called no more; who goes on calling its address is no failure."""
-        running = serving(self.member.observed, proxy.proxy(self.member).container)
-        asked = telling_proxy(self.member, running) if running else None
-        if asked is None:
-            return
-        before: int | None = None
-        ends = time.monotonic() + limit_s
-        while time.monotonic() < ends:
-            listing = listed_engines(self.state, asked)
-            if listing is None:
-                return
-            served = sum(e.served for e in listing.engines.values())
-            in_flight = sum(e.in_flight for e in listing.engines.values())
-            if served == before and not in_flight:
-                return
-            before = served
-            gevent.sleep(QUIET_S)
-        text = "is drained, but callers that don't follow the registry still use its proxy"
-        self.host.log(text, logger.warning)
+        await_left(self.state, self.member, self._instance(part.container), registry)
 
 
 def _still_there(registry: Registry, place: Node | None) -> str | None:

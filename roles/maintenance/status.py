@@ -36,6 +36,8 @@ class Line:
     state: str = ""
     since: str = ""
     is_well: bool = True
+    told: str = ""
+    """What does not fit the table; it is said below."""
 
 
 def tell_status() -> None:
@@ -49,7 +51,11 @@ def tell_status() -> None:
             return
         hosts = [host for host in state.inventory if state.is_host_in_limit(host)]
         lines = read(state, hosts)
-        Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False).print(table(lines))
+        console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
+        console.print(table(lines))
+        for line in lines:
+            if line.told:
+                console.print(Text(f"{line.host} is {printable(line.told)}"), soft_wrap=True)
         sys.exit(0 if all(line.is_well for line in lines) else 1)
 
 
@@ -75,7 +81,7 @@ def lines_of(
 ) -> Iterator[Line]:
     """What there is to say of a host that was read."""
     if observed.drained:
-        yield Line(name, state=f"drained {observed.drained}")
+        yield Line(name, state="drained", told=f"drained {observed.drained}")
     elif not any(group in ROLE_OF_GROUP for group in groups):
         yield Line(name, state="runs no part")
     parts = {group: wanted.part(role) for group, role in ROLE_OF_GROUP.items() if group in groups}

@@ -11,6 +11,7 @@ from roles.container.instance import Instance
 from roles.container.replacement import DOCKER_S
 from roles.container.rollout import Rollout, at_once, prove_steady
 from roles.observed import channel
+from roles.proxy.drain import departing
 from roles.proxy.plan import ROLE, container, name_of, proxy, successor
 from roles.proxy.status import Listing, TellingProxy, listed_engines, telling_proxies, telling_proxy
 from roles.registry.node import node
@@ -104,11 +105,24 @@ def _leave_gaps(members: list[Member]) -> bool:
     return not all(proxy(member).handover for member in members)
 
 
+@contextmanager
+def _departing(
+    state: State, fleet: Fleet, member: Member, instance: Instance, away: Away
+) -> Iterator[None]:
+    """The same, and nobody calls this one any more."""
+    with (
+        aside(state, fleet, member, instance, away),
+        departing(state, fleet, member, instance, away),
+    ):
+        yield
+
+
 ROLLOUT = Rollout(
     ROLE,
     container,
     prove=prove,
     aside=aside,
+    departing=_departing,
     successor=successor,
     relieved=at_once,
     one_at_a_time=_leave_gaps,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import logging
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -28,6 +29,9 @@ SESSION_S = 10.0
 DRAIN_PATH = "/osp/drain"
 """Below it a node `ADDRESS:PORT` asks who is registered so to serve on, but be called no more. One
 `ADDRESS:PORT@UNTIL` asks that until then, in seconds since 1970, also when who made it is gone."""
+
+logging.getLogger("kazoo").addHandler(logging.NullHandler())
+"""It tells of every lost connection; what comes of that is told where it matters."""
 
 _UNTOLD = (KazooException, KazooTimeoutError, Timeout)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from roles.container.part import PartSpec
@@ -68,6 +68,11 @@ class Fleet:
     def in_service(self, role: str) -> list[Member]:
         """Those of them that nobody has sent away for a while."""
         return [member for member in self.running(role) if not member.observed.drained]
+
+    def staying(self, member: Member, away: Collection[str]) -> Member:
+        """A host to look from while this one may go down; itself, where there is no other."""
+        others = (other for other in self if other.name not in {member.name, *away})
+        return next(others, member)
 
     @property
     def registry_connection(self) -> str:

@@ -52,7 +52,8 @@ def relieved(
     """The same for an engine that is not the only one."""
     host, name = state.inventory.get_host(member.name), name_of(member, instance)
     gone = frozenset(n for other in away if (n := _running_name(fleet, other)))
-    with session(host, fleet.registry_connection) as registry:
+    via = state.inventory.get_host(fleet.staying(member, away).name)
+    with session(via, fleet.registry_connection) as registry:
         proxies = [*telling_proxies(fleet), *unlisted_proxies(fleet, registry)]
         other = judges.has_other_than(gone | {name})
         wait_until(host, lambda: ask_proxies(state, fleet, proxies, other), _drain_s(member))

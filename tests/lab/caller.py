@@ -2,8 +2,10 @@
 
 Runs until its stdin ends. Every worker sends one request after the other: some keep their
 connection as long as the server does, some open one for each request; every second request is a
-POST; some workers ask for answers that take seconds. Nothing is ever sent again. For each request
-one line of JSON, a list: number, method, proxy, sent_at (time.time()), took_s, engine, error.
+POST; some workers ask for answers that take seconds. Nothing is ever sent again. With --registry
+the proxies are those that are registered, as the sdk finds them: whoever calls one that has left
+turns to another with the next request. For each request one line of JSON, a list: number, method,
+proxy, sent_at (time.time()), took_s, engine, error.
 """
 
 from __future__ import annotations
@@ -11,12 +13,16 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import random
 import sys
 import time
+from collections.abc import Callable, Collection
+from pathlib import Path
 
 import click
 
 TIMEOUT_S = 30.0
+DISCOVERY_S = 10
 SLOW_MS = 3000
 QUICK, SLOW = 6, 2
 """Workers for each proxy."""
@@ -71,17 +77,20 @@ def _headers(head: str) -> list[tuple[str, str]]:
 class Caller:
     """Calls one service through all proxies at once, until it is told to end."""
 
-    def __init__(self, service: str, proxies: list[str], rate_per_s: float) -> None:
+    def __init__(
+        self, service: str, proxies: Callable[[], Collection[str]], rate_per_s: float
+    ) -> None:
         self._service = service
         self._proxies = proxies
-        self._interval_s = QUICK * len(proxies) / rate_per_s
+        self._first = sorted(proxies())
+        self._interval_s = QUICK * len(self._first) / rate_per_s
         self._numbers = itertools.count()
         self._ends = False
 
     async def run(self) -> None:
         """Call until stdin ends, and until what is in flight then has its answer."""
         async with asyncio.TaskGroup() as workers:
-            for proxy in self._proxies:
+            for proxy in self._first:
                 for index in range(QUICK + SLOW):
                     keeps, slow = index % 2 == 0, index >= QUICK
                     workers.create_task(self._work(Connection(proxy, keeps), slow))
@@ -90,6 +99,10 @@ class Caller:
 
     async def _work(self, connection: Connection, slow: bool) -> None:
         while not self._ends:
+            known = self._proxies()
+            if connection.proxy not in known:
+                connection.close()
+                connection.proxy = random.choice(sorted(known))
             took_s = await self._call(connection, next(self._numbers), slow)
             await asyncio.sleep(0 if slow else max(0.0, self._interval_s - took_s))
 
@@ -123,15 +136,30 @@ class Caller:
         return took_s
 
 
+def registered(registry: str) -> Callable[[], frozenset[str]]:
+    """What the sdk itself knows of proxies at any moment."""
+    files = Path(__file__).parents[2] / "files"
+    sys.path[:0] = [str(files / "osp-sdk"), str(files / "common")]
+    from osp_sdk.proxies import RegisteredProxies
+
+    proxies = RegisteredProxies(registry, session_timeout_s=6, known_file=None)
+    return lambda: proxies.names(DISCOVERY_S)
+
+
 @click.command()
-@click.option("--proxies", required=True, help="ADDRESS:PORT,ADDRESS:PORT,...")
+@click.option("--proxies", help="ADDRESS:PORT,ADDRESS:PORT,...")
+@click.option("--registry", help="ADDRESS:PORT,... of the registry that knows them, instead.")
 @click.option(
     "--rate", "rate_per_s", default=300.0, show_default=True, help="Quick requests a second."
 )
 @click.option("--service", default="sayhello", show_default=True)
-def main(proxies: str, rate_per_s: float, service: str) -> None:
+def main(proxies: str | None, registry: str | None, rate_per_s: float, service: str) -> None:
     """Call through all proxies until stdin ends; one line of JSON a request."""
-    asyncio.run(Caller(service, proxies.split(","), rate_per_s).run())
+    if bool(proxies) == bool(registry):
+        raise click.UsageError("expected either --proxies or --registry")
+    found = registered(str(registry)) if registry else frozenset(str(proxies).split(","))
+    known = found if callable(found) else lambda: found
+    asyncio.run(Caller(service, known, rate_per_s).run())
 
 
 if __name__ == "__main__":

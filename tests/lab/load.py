@@ -95,10 +95,17 @@ def forget_served(engines: Sequence[LabHost], logs: str) -> None:
 
 @contextmanager
 def load(
-    proxies: Sequence[str], rate_per_s: float = RATE_PER_S, service: str = "sayhello"
+    proxies: Sequence[str] = (),
+    rate_per_s: float = RATE_PER_S,
+    service: str = "sayhello",
+    registry: str = "",
 ) -> Iterator[Load]:
-    """Call through all proxies from this machine, from the start of the `with` to its end."""
-    command = [sys.executable, "-u", "-m", "tests.lab.caller", "--proxies", ",".join(proxies)]
+    """Call through all proxies from this machine, from the start of the `with` to its end.
+
+    Those given, or those that the `registry` (`ADDRESS:PORT`) knows at each moment.
+    """
+    whom = ["--registry", registry] if registry else ["--proxies", ",".join(proxies)]
+    command = [sys.executable, "-u", "-m", "tests.lab.caller", *whom]
     command += ["--rate", str(rate_per_s), "--service", service]
     seen = Load()
     with subprocess.Popen(
