@@ -1,8 +1,7 @@
 """What the tests on real hosts share: a fleet that is deployed once, and bare hosts beside it.
 
 Only the first test that asks for the fleet pays for it. A test that changes it puts it back.
-test_soa.py comes first, since it looks at what the very first run has left; test_traffic.py last,
-since it puts the fleet under proxies of another kind.
+test_soa.py comes first, since it looks at what the very first run has left.
 
 ``pytest -n 2`` runs the fleet's tests in one process and the files APART in another, each with labs
 of its own. Where the machine can't run a lab, a test that asks for one fails with
@@ -29,6 +28,7 @@ from tests.lab.repository import Repository
 from tests.lab.running import Checkout, Run
 
 INVENTORY = "inventories/lab.py"
+LET_GO_S = 12
 APART = frozenset(
     {
         "test_address",
@@ -102,7 +102,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if "pyinfra" in sys.modules:
         # It has made greenlets of threads: one that waits for a terminal would stop all.
         pytest.exit("tests/lab needs a process without pyinfra: run `pytest tests/lab`", 3)
-    items.sort(key=lambda item: ("test_traffic" in item.nodeid) - ("test_soa" in item.nodeid))
+    items.sort(key=lambda item: "test_soa" not in item.nodeid)
 
 
 @pytest.fixture(scope="session")
@@ -128,8 +128,15 @@ def lab(lab_name: str) -> Lab:
 
 @pytest.fixture(scope="session")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """A copy of the product as it is now, to run from; copy it again to edit it."""
-    return Checkout.make(tmp_path_factory.mktemp("product"))
+    """A copy of the product as it is now, to run from; copy it again to edit it.
+
+    Its proxies never send a request twice, so that whoever is dropped is counted; a deploy gives up
+    soon where an engine is not let go.
+    """
+    made = Checkout.make(tmp_path_factory.mktemp("product"))
+    made.edit("group_data/proxy.py", '"OSP_RETRIES": "2"', '"OSP_RETRIES": "0"')
+    made.edit("group_data/engine.py", '"timeout_s": 60', f'"timeout_s": {LET_GO_S}')
+    return made
 
 
 @pytest.fixture(scope="session")
@@ -143,6 +150,14 @@ def fleet(lab: Lab, checkout: Checkout) -> Fleet:
     bare_still = of_each(lab.hosts, disk)
     first = checkout.run(INVENTORY, "-y")
     return Fleet(lab, checkout, INVENTORY, dry, unasked, first, bare, bare_still)
+
+
+@pytest.fixture(scope="module")
+def steady(fleet: Fleet) -> Iterator[Fleet]:
+    """The fleet, for files whose tests leave it changed for each other: put back at their end."""
+    yield fleet
+    back = fleet.deploy()
+    assert back.exit_code == 0, back.output
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -31,30 +30,6 @@ SESSION_S = 6
 DYING_S = 0.1
 """How long a killed process may still take connections, as this machine sees it when it is busy."""
 PROXY_BACK_S = 15
-LET_GO_S = 12
-
-
-@contextmanager
-def without_retries(fleet: Fleet, directory: Path) -> Iterator[Fleet]:
-    """Have the fleet with proxies that never send a request twice.
-
-    Its deploys give up soon where an engine is not let go.
-    """
-    own = fleet.checkout.copy(directory)
-    own.edit("group_data/proxy.py", '"OSP_RETRIES": "2"', '"OSP_RETRIES": "0"')
-    own.edit("group_data/engine.py", '"timeout_s": 60', f'"timeout_s": {LET_GO_S}')
-    changed = replace(fleet, checkout=own)
-    run = changed.deploy()
-    assert run.exit_code == 0, run.output
-    yield changed
-    back = fleet.deploy()
-    assert back.exit_code == 0, back.output
-
-
-@pytest.fixture(scope="module")
-def steady(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    with without_retries(fleet, tmp_path_factory.mktemp("steady")) as changed:
-        yield changed
 
 
 @pytest.fixture(scope="module")

@@ -179,7 +179,7 @@ def site(
     (own.directory / "files/tiny/Dockerfile").write_text(DOCKERFILE)
     for old in ('    "user": "10080:10080",\n', '    "memory_mb": 256,\n', '    "pids": 128,\n'):
         own.edit("group_data/proxy.py", old, "")
-    own.edit("group_data/proxy.py", '{"OSP_SERVICES": "sayhello", "OSP_RETRIES": "2"}', "{}")
+    own.edit("group_data/proxy.py", '{"OSP_SERVICES": "sayhello", "OSP_RETRIES": "0"}', "{}")
     lab = Lab(f"{lab_name}-fields")
     lab.down()
     lab.up(hosts=2, registry=0, with_docker=True)

@@ -26,7 +26,7 @@ ENDS_AT_ONCE = {"STOP_GRACE_S": "0"}
 
 @dataclass(frozen=True)
 class Loaded:
-    """The fleet, with proxies that never send a request twice, and engines that end at once."""
+    """The fleet, with engines that end at once."""
 
     fleet: Fleet
     checkout: Checkout
@@ -35,7 +35,7 @@ class Loaded:
         """Replace every engine and every proxy."""
         data = {
             "soa_engine": {"environment": {**ENDS_AT_ONCE, "TURN": turn}},
-            "proxy": {"environment": {"OSP_RETRIES": "0", "TURN": turn}},
+            "proxy": {"environment": {"TURN": turn}},
         }
         for role, change in changes.items():
             data[role] |= change
@@ -98,7 +98,7 @@ def test_an_engine_that_knows_nothing_of_all_this_loses_no_request_either(loaded
         "logs": {"host": FOREIGN_LOGS, "container": "/usr/local/hello-engine/logs"},
         "stop_timeout_s": 2,
     }
-    proxy = {"OSP_RETRIES": "0", "OSP_SERVICES": f"sayhello={pattern}", "OSP_HEALTH_CHECK": "tcp"}
+    proxy = {"OSP_SERVICES": f"sayhello={pattern}", "OSP_HEALTH_CHECK": "tcp"}
     told = {"proxy": {"environment": proxy}}
     for host in fleet.apps:
         host.run("docker rm -f sayhello-service-engine osp-proxy")  # no rollout could prove both

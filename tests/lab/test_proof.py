@@ -37,7 +37,6 @@ from tests.lab.test_failures import (
     endpoint,
     is_whole,
     load_on,
-    without_retries,
 )
 
 FAILED = f"{ENGINE}-failed"
@@ -47,12 +46,6 @@ CONTROLLERS_SESSION_S = 10
 
 Containers = dict[str, dict[str, Container]]
 """By host, then by name."""
-
-
-@pytest.fixture(scope="module")
-def steady(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    with without_retries(fleet, tmp_path_factory.mktemp("proof")) as changed:
-        yield changed
 
 
 @pytest.fixture

@@ -11,9 +11,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
 
-import pytest
 from kazoo.exceptions import KazooException
 from kazoo.handlers.threading import KazooTimeoutError
 
@@ -35,17 +33,6 @@ ENGINE = "sayhello-service-engine"
 SLOW_CALLS, SLOW_MS = 12, 4000
 DYING_S = 0.1
 """How long a killed process may still take connections, as this machine sees it when it is busy."""
-
-
-@pytest.fixture(scope="module")
-def unforgiving(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Fleet:
-    """The fleet with proxies that never send a request twice."""
-    own = fleet.checkout.copy(tmp_path_factory.mktemp("unforgiving"))
-    own.edit("group_data/proxy.py", '"OSP_RETRIES": "2"', '"OSP_RETRIES": "0"')
-    changed = replace(fleet, checkout=own)
-    run = changed.deploy()
-    assert run.exit_code == 0, run.output
-    return changed
 
 
 def all_up(fleet: Fleet) -> bool:
@@ -89,8 +76,8 @@ def registrations(fleet: Fleet) -> Iterator[list[set[str]]]:
         yield lists
 
 
-def test_a_killed_engine_costs_what_it_had_in_flight_and_comes_back(unforgiving: Fleet) -> None:
-    fleet, victim = unforgiving, unforgiving.apps[1]
+def test_a_killed_engine_costs_what_it_had_in_flight_and_comes_back(fleet: Fleet) -> None:
+    victim = fleet.apps[1]
     name = f"{victim.address}:1080"
     wait_until(lambda: all_up(fleet), "all engines up")
     before = containers(victim)[ENGINE]
@@ -113,8 +100,8 @@ def test_a_killed_engine_costs_what_it_had_in_flight_and_comes_back(unforgiving:
     calls.assert_steady()
 
 
-def test_a_restart_of_the_registry_costs_nothing(unforgiving: Fleet) -> None:
-    fleet, engine = unforgiving, unforgiving.apps[0]
+def test_a_restart_of_the_registry_costs_nothing(fleet: Fleet) -> None:
+    engine = fleet.apps[0]
     with traffic(fleet.registry, fleet.registry) as calls:
         fleet.registry.run("docker restart zookeeper")
         wait_until(lambda: is_registered(fleet), "everybody is registered")
@@ -128,8 +115,8 @@ def test_a_restart_of_the_registry_costs_nothing(unforgiving: Fleet) -> None:
     calls.assert_steady()
 
 
-def test_all_of_a_rebooted_host_comes_back_by_itself(unforgiving: Fleet) -> None:
-    fleet, host = unforgiving, unforgiving.apps[2]
+def test_all_of_a_rebooted_host_comes_back_by_itself(fleet: Fleet) -> None:
+    host = fleet.apps[2]
     before = containers(host)
     leader = host.leader_pid
     assert leader
