@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from tests.lab import LabHost
 from tests.lab.conftest import Fleet
 from tests.lab.load import forget_served, load
-from tests.lab.reading import get, up, wait_until
+from tests.lab.reading import get, of_each, up, wait_until
 from tests.lab.running import Checkout, Run
 
 REQUESTS = 20_000
@@ -55,6 +56,10 @@ def loaded(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[L
     assert back.exit_code == 0, back.output
 
 
+def boot_id(host: LabHost) -> str:
+    return host.run("cat /proc/sys/kernel/random/boot_id").stdout
+
+
 def replaced(run: Run, role: str) -> int:
     return sum(f": {role}: replace container" in line for line in run.done)
 
@@ -72,6 +77,22 @@ def test_rollouts_of_engines_and_proxies_lose_no_request(loaded: Loaded) -> None
     assert {r.method for r in calls.requests} == {"GET", "POST"}
     assert sum(r.took_s > 3 for r in calls.requests) > len(ROLLOUTS) * 10
     assert {r.engine for r in calls.requests} == fleet.engines
+
+
+def test_reboots_of_all_hosts_lose_no_request(loaded: Loaded) -> None:
+    """The caller finds proxies as the sdk does; the only server of the registry reboots, too."""
+    fleet = loaded.fleet
+    forget_served(fleet.apps, LOGS)
+    before = of_each(fleet.hosts, boot_id)
+    with load(registry=f"{fleet.registry.address}:2181", rate_per_s=100) as calls:
+        run = fleet.checkout.run(fleet.inventory, "-y", deploy="deploy/reboot.py")
+        assert run.exit_code == 0, run.output
+        called = len(calls.requests)
+        calls.wait_for(called + 500)
+    calls.assert_none_lost(fleet.apps, LOGS)
+    after = of_each(fleet.hosts, boot_id)
+    assert all(before[name] != after[name] for name in before)
+    assert {r.proxy for r in calls.requests[called:]} == fleet.proxies
 
 
 def test_without_the_drain_the_same_load_loses_requests(loaded: Loaded, tmp_path: Path) -> None:
