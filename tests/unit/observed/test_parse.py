@@ -546,3 +546,20 @@ def test_tags_of_an_image(tags: list[str] | None) -> None:
     line = json.dumps({"id": "sha256:1", "tags": tags, "layers": None})
     image = parse(probed(**ENGINE, images=line)).images[0]
     assert (image.tags, image.layers) == (tuple(tags or ()), ())
+
+
+@pytest.mark.parametrize(
+    "record, reason",
+    [
+        ('{"by": "ann@a", "since": 10, "until": 90, "reason": "@@end"}', "@@end"),
+        ('{"by": "ann@a", "since": 10, "until": 50, "reason": "over"}', None),
+        ('{"by": "ann@a", "since": 10}', None),
+        ("{", None),
+        ("", None),
+    ],
+    ids=["stands", "over", "cut off", "spoilt", "none"],
+)
+def test_a_drain_is_over_at_its_time_by_the_hosts_clock(record: str, reason: str | None) -> None:
+    told = f"|{record}" if record else ""
+    found = parse(probed(drained=told, fitness="time=60.5")).drained
+    assert (found.reason if found else None) == reason

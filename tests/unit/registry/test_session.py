@@ -270,3 +270,29 @@ def test_a_registry_that_takes_connections_and_says_nothing(
         with pytest.raises(ConnectionError, match=text), session(via, place):
             pytest.fail("nobody has answered")
     assert time.monotonic() - began < 5
+
+
+def test_a_kept_mark_outlives_its_session_and_takes_the_place_of_others() -> None:
+    client = Client()
+    registry = Registry(client)  # type: ignore[arg-type]
+    assert registry.keep_marked(NAME, 100, {"host": "app-1", "reason": "disk"})
+    assert registry.keep_marked(NAME, 200, {"host": "app-1", "reason": "disk"})
+    assert registry.keep_marked(NAME, 200, {"host": "app-1", "reason": "disk"})
+    assert registry.kept_marks() == {f"{NAME}@200": 200}
+    node = client.nodes[f"{MARK}@200"]
+    assert node.owner_session_id == 0
+    told = json.loads(node.data)
+    assert (told["host"], told["reason"]) == ("app-1", "disk")
+    assert registry.hosts_away(199) == {"app-1"}
+    assert registry.hosts_away(200) == frozenset()
+    assert registry.unkeep(NAME)
+    assert registry.kept_marks() == {}
+
+
+def test_a_mark_that_cant_be_kept_is_told() -> None:
+    client = Client()
+    registry = Registry(client)  # type: ignore[arg-type]
+    client.fails["create"] = ConnectionLoss()
+    assert not registry.keep_marked(NAME, 100, {})
+    client.fails = {"children": ConnectionLoss()}
+    assert not registry.unkeep(NAME)

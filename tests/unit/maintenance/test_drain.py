@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from roles.maintenance import drain, reboot, undrain
+from roles.maintenance.spec import DrainWish, seconds
+from roles.observed import Drained
+from roles.run.fleet import Fleet, Member
+from tests.unit.build import fitted, member
+
+AWAY = Drained("ann@laptop", 1_764_000_000, 1_764_007_200, "new disk")
+WISH = {"reason": "new disk", "duration": "2h"}
+
+
+def app(number: int, is_drained: bool = False, **changes: Any) -> Member:
+    observed = replace(fitted(f"198.18.0.1{number}"), drained=AWAY if is_drained else None)
+    return member(f"app-{number}", observed=observed, **{"drain": WISH, **changes})
+
+
+def fleet(*members: Member) -> Fleet:
+    return Fleet(members)
+
+
+@pytest.mark.parametrize(
+    "duration, found_s", [("90s", 90), ("30m", 1800), ("2h", 7200), ("30d", 2592000)]
+)
+def test_durations(duration: str, found_s: int) -> None:
+    assert seconds(duration) == found_s
+
+
+@pytest.mark.parametrize("duration", ["", "2", "0s", "2 h", "1w", "31d", "-1h", "999999d"])
+def test_what_is_no_duration(duration: str) -> None:
+    with pytest.raises(ValidationError, match="expected a time like 90s, 30m, 2h or 1d"):
+        DrainWish(reason="x", duration=duration)
+
+
+def test_a_drain_is_planned_for_the_hosts_of_the_limit() -> None:
+    found = drain.plan(fleet(app(1), app(2, in_limit=False)))
+    assert [str(change) for change in found] == [
+        "app-1: maintenance: drain: new disk, for 2h (interrupts)"
+    ]
+    assert drain.check(fleet(app(1), app(2, in_limit=False))) == []
+
+
+def test_a_drain_without_a_reason() -> None:
+    [problem] = drain.check(fleet(app(1, drain=None), app(2, in_limit=False)))
+    assert problem.key == "drain.reason" and "--data drain.reason=REASON" in problem.text
+
+
+@pytest.mark.parametrize("others", [(), (app(2),), (app(2, is_drained=True, in_limit=False),)])
+def test_somebody_must_stay(others: tuple[Member, ...]) -> None:
+    [problem] = drain.check(fleet(app(1), *others))
+    assert "would leave no engine in service" in problem.text
+
+
+@pytest.mark.parametrize(
+    "how, status, is_refused",
+    [
+        ({"by": "mark"}, None, False),
+        (None, None, True),
+        ({"by": "signal", "signal": "SIGUSR1"}, None, True),
+        (None, {"port": 2081}, False),
+    ],
+    ids=["by-mark", "no-drain", "by-signal", "proxies-that-tell"],
+)
+def test_an_engine_that_cant_be_kept_away(
+    how: dict[str, str] | None, status: dict[str, int] | None, is_refused: bool
+) -> None:
+    told = {"soa_engine": {"drain": how}, "proxy": {"status": status}}
+    found = drain.check(fleet(app(1, **told), app(2, in_limit=False, **told)))
+    assert [problem.key for problem in found] == (["soa_engine.drain"] if is_refused else [])
+
+
+def test_what_is_written_down() -> None:
+    found = drain.drained(DrainWish(**WISH))
+    assert found.until - found.since == 7200
+    assert drain.told(found, "app-1")["host"] == "app-1"
+    assert drain.told(found, "app-1")["until"] == str(found.until)
+
+
+def test_only_drained_hosts_are_called_back() -> None:
+    found = undrain.plan(fleet(app(1), app(2, is_drained=True), app(3, True, in_limit=False)))
+    assert [str(change) for change in found] == [
+        "app-2: maintenance: undrain: drained by ann@laptop since 2025-11-24 16:00:00 "
+        "until 2025-11-24 18:00:00 UTC: new disk"
+    ]
+
+
+def test_a_host_without_systemd_is_not_rebooted() -> None:
+    old = app(1)
+    old = replace(old, observed=replace(old.observed, init="init"))
+    [problem] = reboot.check(fleet(old, app(2)))
+    assert problem.host == "app-1" and "expected systemd" in problem.text
