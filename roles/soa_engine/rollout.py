@@ -9,8 +9,8 @@ import gevent
 from pyinfra.api import State
 
 from roles.container import commands
+from roles.container.exchange import DOCKER_S
 from roles.container.instance import NEXT, Instance, serving
-from roles.container.replacement import DOCKER_S
 from roles.container.rollout import Rollout, prove_steady
 from roles.observed import channel
 from roles.proxy.status import TellingProxy, ask_proxies, telling_proxies, unlisted_proxies
