@@ -16,6 +16,9 @@ DOCKER_S = 60
 MOST_CALLS = 25
 """More calls of docker than any script makes."""
 
+RUNS_SINCE = "{{.Id}} {{.State.StartedAt}} {{.State.Running}}"
+"""What tells one process of a container from the next, as `while_it_is` asks it."""
+
 Step = list[str]
 
 

@@ -200,12 +200,13 @@ stop_and_remove() {
     done
 }
 
-# while_it_is WAS CONTAINER WORD...: call docker, if the very same process still runs as it did.
+# while_it_is FOUND WORD...: call docker, while the very process that was found so still runs.
 while_it_is() {
-    was=$1 container=$2
-    shift 2
-    ask inspect --format '{{.Id}} {{.State.StartedAt}} {{.State.Running}}' "$container" || fail "$answer"
-    [ "$answer" != "$was" ] || in_time "$((stop_s + docker_s))" told "$@" || fail "$answer"
+    found=$1
+    shift
+    ask inspect --format '{{.Id}} {{.State.StartedAt}} {{.State.Running}}' "${found%% *}" || fail "$answer"
+    [ "$answer" = "$found" ] || return 0
+    in_time "$((stop_s + docker_s))" told "$@" || fail "$answer"
 }
 
 only_one
