@@ -12,6 +12,7 @@ import pytest
 from pyinfra.api import Host, State
 
 from roles.container.instance import Instance
+from roles.container.plan import container_changes
 from roles.container.rollout import Rollout, prove_steady
 from roles.observed import Container
 from roles.run.conductor import Away, NotProven
@@ -728,3 +729,48 @@ def test_an_old_one_that_runs_beside_the_new_one_is_stopped_before_it_is_removed
     assert conducted(story, having(FLEET, running(SPEC), other("engine-before"))) is True
     assert "stop --time 30 engine-before" in story.steps
     assert story.docker.containers == {"engine": "old runs"}
+
+
+@pytest.mark.parametrize(
+    "found, instead, steps",
+    [
+        (
+            FLEET,
+            {},
+            [
+                "aside engine:1080",
+                "update --restart no engine",
+                "logs --tail 15 engine",
+                "stop --time 30 engine",
+                "rename engine engine-failed",
+                "rename engine-before engine",
+                "update --restart no engine",
+                "start engine",
+                "end aside engine:1080",
+                "prove engine:1080",
+            ],
+        ),
+        (WITH_SECOND, {"successor": successor}, BACK_FROM_BESIDE),
+    ],
+    ids=["stop first", "start first"],
+)
+def test_one_that_is_proven_goes_back_while_it_is_not_settled(
+    story: Story, found: Fleet, instead: dict[str, Any], steps: list[str]
+) -> None:
+    """A later host may fail."""
+    found, away = having(found, other()), frozenset({"app-1"})
+    story.docker.holds(other())
+    [(one, spec, change)] = container_changes(found, "soa_engine", container)
+    rollout = story.rollout(**instead)
+    treated = rollout._treatment(state_of(found), found, one, spec, change)
+    with treated.aside(away):
+        treated.apply(away)
+    treated.prove()
+    story.hear_docker()
+    proven = len(story.steps)
+    assert treated.take_back
+    with treated.aside(away):
+        assert treated.take_back(away) == "engine as it was before runs"
+    treated.prove_back()
+    assert story.steps[proven : proven + len(steps)] == steps
+    assert story.docker.containers == {"engine": "old runs", "engine-failed": "new stopped"}
