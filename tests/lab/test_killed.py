@@ -19,8 +19,11 @@ SESSION_S = 10
 SPARE_S = 4
 """A server of the registry ends sessions at its ticks of 2 s; then the engine is found again."""
 UNDER_WAY_S = 0.4
+FIRST = "app-1"
+LIMIT = ["--limit", FIRST]
 MOST_COMMANDS = 40
 """More than a rollout over three hosts sends."""
+EXCHANGE, DRAIN = "exchange replace", "kill --signal SIGUSR1"
 SIGNAL = {"by": "signal", "signal": "SIGUSR1", "undrain_signal": "SIGUSR2"}
 
 KILLER = '''
@@ -97,20 +100,24 @@ class Killed:
         lines = (self.checkout.directory / "commands.log").read_text().splitlines()
         return [line for line in lines if line.startswith("sent")]
 
-    def assert_serves_and_is_finished(self, turn: str) -> None:
-        """Fail unless all engines serve by themselves, and the same run goes on to a tidy end."""
-        fleet = self.fleet
-        wait_until(lambda: is_whole(fleet), "all serve again", SESSION_S + SPARE_S)
-        again = self.run(turn)
+    def run_killed(self, turn: str, *options: str, at: int, when: str, of: str = "") -> None:
+        """The same, killed; fail unless all engines serve again by themselves."""
+        run = self.run(turn, *options, at=at, when=when, of=of)
+        assert run.exit_code == -9, run.output
+        wait_until(lambda: is_whole(self.fleet), "all serve again", SESSION_S + SPARE_S)
+
+    def finish(self, turn: str, *options: str) -> None:
+        """Run it again, to its end; fail unless it leaves what is wanted, and nothing else."""
+        again = self.run(turn, *options)
         assert again.exit_code == 0, again.output
-        found = of_each(fleet.apps, containers)
+        found = of_each(self.fleet.apps, containers)
         for host, there in found.items():
             assert set(there) == {ENGINE, PROXY}, host
             assert all(container.running for container in there.values()), host
-            assert there[ENGINE].environment["TURN"] == turn
-        third = self.run(turn)
-        assert (third.exit_code, third.planned) == (0, [])
-        assert is_whole(fleet)
+            assert there[ENGINE].environment["TURN"] == turn or (options and host != FIRST)
+        silent = self.run(turn, *options)
+        assert (silent.exit_code, silent.planned) == (0, [])
+        assert is_whole(self.fleet)
 
 
 @pytest.fixture(scope="module")
@@ -132,35 +139,42 @@ def by_signal() -> list[str]:
     ]
 
 
-@pytest.mark.parametrize(
-    "turn, when, of, options",
-    [
-        ("exchange", "under way", "exchange replace", []),
-        ("signal", "ended", "kill --signal SIGUSR1", by_signal()),
-    ],
-    ids=["while a host exchanges its engine", "when an engine was drained by a signal"],
-)
-def test_a_controller_killed_at_its_worst_moment_leaves_a_fleet_that_serves(
-    killed: Killed, turn: str, when: str, of: str, options: list[str]
+def test_a_controller_killed_at_its_worst_moments_leaves_a_fleet_that_serves(
+    killed: Killed,
 ) -> None:
+    """While a host exchanges its engine, when the next one was drained by a signal, and when that
+    host has its new engine, which nobody has proven."""
     with load(sorted(killed.fleet.proxies), RATE_PER_S) as calls:
-        run = killed.run(turn, *options, at=1, when=when, of=of)
-        assert run.exit_code == -9, run.output
-        killed.assert_serves_and_is_finished(turn)
+        killed.run_killed("worst", at=1, when="under way", of=EXCHANGE)
+        killed.run_killed("worst", *by_signal(), at=1, when="ended", of=DRAIN)
+        killed.run_killed("worst", at=1, when="ended", of=EXCHANGE)
+        killed.finish("worst")
     assert calls.failed == []
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("when", ["sent", "under way", "ended"])
+@pytest.mark.parametrize(
+    "when, options, limit",
+    [
+        ("ended", [], []),
+        ("ended", by_signal(), LIMIT),
+        ("under way", [], LIMIT),
+        ("under way", by_signal(), LIMIT),
+        ("sent", [], LIMIT),
+        ("sent", by_signal(), LIMIT),
+    ],
+    ids=lambda value: value if isinstance(value, str) else str(len(value)),
+)
 def test_a_controller_killed_at_any_command_leaves_a_fleet_that_serves(
-    killed: Killed, when: str
+    killed: Killed, when: str, options: list[str], limit: list[str]
 ) -> None:
-    run = killed.run(f"count-{when}".replace(" ", "-"))
+    """All commands of a rollout over three hosts; otherwise all of one over one host."""
+    kind = f"{when.replace(' ', '-')}-{len(options)}"
+    run = killed.run(f"{kind}-0", *options, *limit)
     assert run.exit_code == 0, run.output
     total = len(killed.commands)
     assert 3 < total < MOST_COMMANDS, killed.commands
     for number in range(1, total + 1):
-        turn = f"{when}-{number}".replace(" ", "-")
-        run = killed.run(turn, at=number, when=when)
-        assert run.exit_code == -9, run.output
-        killed.assert_serves_and_is_finished(turn)
+        turn = f"{kind}-{number}"
+        killed.run_killed(turn, *options, *limit, at=number, when=when)
+        killed.finish(turn, *limit)
