@@ -20,6 +20,9 @@ rollout = {
     "canary": True,
     # How many hosts may fail before the rollout stops.
     "max_failures": 0,
+    # What becomes of the hosts that were changed when it stops so: "stop" leaves them changed, with
+    # "rollback" their containers go back, one by one.
+    "on_failure": "stop",
     # How many hosts may be unreachable without ending a deploy before it starts. Raise it for one
     # run when a host is known to be down; it is then left as it is.
     "max_unreachable": 0,

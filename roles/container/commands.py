@@ -79,53 +79,23 @@ def _docker_update(spec: ContainerSpec, fields: Collection[str]) -> list[str]:
 
 
 def environment_file(spec: ContainerSpec) -> bytes:
-    return "".join(f"{name}={value}\n" for name, value in spec.environment.items()).encode()
-
-
-def stop(name: str, timeout_s: int) -> list[str]:
-    return ["docker", "stop", "--time", str(timeout_s), name]
+    """The variables, and a last line that Docker skips: it tells that they have arrived whole."""
+    return "".join(f"{n}={value}\n" for n, value in spec.environment.items()).encode() + b"#end\n"
 
 
 def restart(name: str, timeout_s: int) -> list[str]:
     return ["docker", "restart", "--time", str(timeout_s), name]
 
 
-def start(name: str) -> list[str]:
-    """Have a container run that is stopped, or paused."""
-    return ["sh", "-c", 'docker unpause "$1" 2>/dev/null || docker start "$1"', "start", name]
-
-
-def remove(name: str) -> list[str]:
-    """Remove a container and the nameless volumes that it leaves; the host's directories stay."""
-    return ["docker", "rm", "--volumes", name]
-
-
-def rename(name: str, new: str) -> list[str]:
-    return ["docker", "rename", name, new]
-
-
-def never_restart(name: str) -> list[str]:
-    """Have a container stay as it is, also when the engine or the host starts again."""
-    return restart_by(name, "no")
-
-
-def restart_as(name: str, found: Container) -> list[str]:
-    """Give a container the restart policy back that it was found with."""
+def policy_of(found: Container) -> str:
+    """The restart policy that a container was found with, as `--restart` takes it."""
     policy = ((found.inspect or {}).get("HostConfig") or {}).get("RestartPolicy") or {}
     kind, count = policy.get("Name") or "no", policy.get("MaximumRetryCount") or 0
-    return restart_by(name, f"{kind}:{count}" if count else kind)
-
-
-def restart_by(name: str, policy: str) -> list[str]:
-    return ["docker", "update", "--restart", policy, name]
+    return f"{kind}:{count}" if count else kind
 
 
 def signal(name: str, signal: str) -> list[str]:
     return ["docker", "kill", "--signal", signal, name]
-
-
-def last_logs(name: str) -> list[str]:
-    return ["docker", "logs", "--tail", "15", name]
 
 
 def _each(option: str, values: Iterable[str]) -> list[str]:

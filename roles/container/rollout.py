@@ -11,9 +11,10 @@ from pyinfra import logger
 from pyinfra.api import FunctionCommand, Host, State
 from pyinfra.api.command import PyinfraCommand
 
+from roles.container.exchange import DOCKER_S
 from roles.container.instance import BEFORE, NEXT, Instance, current, kept, leftovers, serving
 from roles.container.plan import ContainerChange, Specify, container_changes
-from roles.container.replacement import DOCKER_S, Replacement
+from roles.container.replacement import Replacement
 from roles.container.spec import ContainerSpec
 from roles.observed import channel
 from roles.run.conductor import FAILURES, Away, NotProven, Treatment, conduct, nobody_is_aside
@@ -163,6 +164,8 @@ class _Exchange:
         @contextmanager
         def aside(away: Away) -> Iterator[None]:
             serves = serving(self.member.observed, self.doing.spec.name)
+            if self.doing.has_begun:
+                serves = Instance.of(self.doing.spec)
             with ExitStack() as stack:
                 if not self.doing.has_begun:
                     self._remove_leftovers(away)
@@ -197,8 +200,8 @@ class _Exchange:
 
         def take_back(away: Away) -> str | None:
             """The old one first: the new one may be the only one that serves."""
-            if not self.doing.has_begun:
-                return None
+            if not self.doing.has_begun or self.doing.is_back:
+                return self.doing.take_back()
             back = self.doing.old_again()
             self._prove_old()
             try:

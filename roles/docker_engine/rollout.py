@@ -1,4 +1,7 @@
-"""Change the engine under running parts: drained and stopped before, started and proven after."""
+"""Change the engine under running parts: drained and stopped before, started and proven after.
+
+There is no way back from another engine: `rollout.on_failure` changes nothing here.
+"""
 
 from __future__ import annotations
 

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 from pyinfra.api import Host, State
 
+from roles.container.exchange import DOCKER_S
 from roles.container.instance import Instance
-from roles.container.replacement import DOCKER_S
 from roles.container.rollout import Rollout, at_once, prove_steady
 from roles.observed import channel
 from roles.proxy.drain import departing

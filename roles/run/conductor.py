@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import gevent
 from gevent.pool import Pool
@@ -59,7 +59,7 @@ class Treatment:
     apply: Callable[[Away], None]
     prove: Callable[[], None]
     settle: Callable[[], None] = _nothing
-    """Clear away what was kept to go back to, once the change is proven."""
+    """Clear away what was kept to go back to: once the change is proven, or the rollout over."""
     take_back: Callable[[Away], str | None] | None = None
     """Put back what ran before; says what does, None where nothing did. None: no way back."""
     prove_back: Callable[[], None] = _nothing
@@ -75,44 +75,94 @@ class Treatment:
         return self.changes[0].action if len(self.changes) == 1 else self.changes[0].role
 
 
+@dataclass
+class _Changed:
+    """The hosts that a rollout has changed and proven, and can go back on while it lasts."""
+
+    is_kept: bool
+    """Whether what they ran before is kept until the rollout is over."""
+    treatments: list[Treatment] = field(default_factory=list)
+
+    def proven(self, treatment: Treatment) -> None:
+        if self.is_kept and treatment.interrupts and treatment.take_back:
+            self.treatments.append(treatment)
+        else:
+            _settle(treatment)
+
+    def go_back(self) -> None:
+        """Put back what these hosts ran before, one by one, the last first.
+
+        Ended by the first that fails to: who comes after it serves.
+        """
+        if self.treatments:
+            logger.error(f"Going back on: {_named(self.treatments[::-1])}")
+        while self.treatments:
+            exit_if_interrupted()
+            treatment = self.treatments.pop()
+            failure = _gone_back(treatment)
+            forget(treatment.host)
+            if failure:
+                logger.error(f"{treatment.host.name}: did not go back: {failure}")
+                break
+        if self.treatments:
+            logger.error(f"As changed stay: {_named(self.treatments)}")
+
+    def settle(self) -> None:
+        for treatment in self.treatments:
+            _settle(treatment)
+
+
 def conduct(state: State, treatments: list[Treatment], pace: Pace, hosts: int) -> bool:
     """Carry treatments out; False where one failed.
 
     What interrupts goes in batches, of a part that runs on `hosts` hosts. No further batch is begun
-    after more failures than `pace` allows, or when its time is over.
+    after more failures than `pace` allows, or when its time is over. After too many failures the
+    hosts that were changed before go back, where `pace` wants that and there is a way back.
     """
+    changed = _Changed(pace.on_failure == "rollback")
+    try:
+        failures, left, why = _carried_out(state, treatments, pace, hosts, changed)
+        if left:
+            logger.error(f"{why}; not yet touched: {_named(left)}")
+        if len(failures) > pace.max_failures:
+            changed.go_back()
+    finally:
+        changed.settle()
+    return not (failures or left)
+
+
+def _carried_out(
+    state: State, treatments: list[Treatment], pace: Pace, hosts: int, changed: _Changed
+) -> tuple[list[str], list[Treatment], str]:
+    """Carry treatments out; return the failures, what was left untouched, and why it was."""
     began = time.monotonic()
     at_once = [t for t in treatments if not t.interrupts]
     batches = pace.batches([t for t in treatments if t.interrupts], hosts)
-    failures = _treat_all(state, at_once, frozenset())
+    failures = _treat_all(state, at_once, frozenset(), changed)
     for number, batch in enumerate(batches):
         left = [treatment for later in batches[number:] for treatment in later]
         if len(failures) > pace.max_failures:
-            return _stopped(failures, left, "The rollout stopped")
+            return failures, left, "The rollout stopped"
         if pace.limit_s is not None and time.monotonic() - began > pace.limit_s:
-            return _stopped(failures, left, f"The rollout took more than {pace.limit_s} s")
+            return failures, left, f"The rollout took more than {pace.limit_s} s"
         if number:
             _pause(pace.pause_s)
         exit_if_interrupted(left)
         if len(batches) > 1:
             logger.info(f"    batch {number + 1} of {len(batches)}: {_named(batch)}")
-        failures += _treat_all(state, batch, frozenset(t.host.name for t in batch))
-    return _stopped(failures, [], "")
+        failures += _treat_all(state, batch, frozenset(t.host.name for t in batch), changed)
+    return failures, [], ""
 
 
-def _treat_all(state: State, treatments: list[Treatment], away: Away) -> list[str]:
+def _treat_all(
+    state: State, treatments: list[Treatment], away: Away, changed: _Changed
+) -> list[str]:
     """Treat hosts side by side; tell of each what went wrong with it, when it does."""
-    found = Pool(AT_ONCE).map(lambda treatment: _treat(state, treatment, away), treatments)
+    found = Pool(AT_ONCE).map(lambda each: _treat(state, each, away, changed), treatments)
     failures = [failure for failure in found if failure]
     for failure in failures:
         logger.error(failure)
     return failures
-
-
-def _stopped(failures: list[str], left: list[Treatment], why: str) -> bool:
-    if left:
-        logger.error(f"{why}; not yet touched: {_named(left)}")
-    return not (failures or left)
 
 
 def _named(treatments: list[Treatment]) -> str:
@@ -153,12 +203,13 @@ def exit_if_interrupted(left: list[Treatment] | None = None) -> None:
         sys.exit(interrupt.EXIT_CODE)
 
 
-def _treat(state: State, treatment: Treatment, away: Away) -> str | None:
+def _treat(state: State, treatment: Treatment, away: Away, changed: _Changed) -> str | None:
     """Treat one host; return what went wrong, and what it has come to."""
     forget(treatment.host)
     failure = _applied(treatment, away)
     if failure:
         return f"{treatment.host.name}: {treatment.what}: {failure}"
+    changed.proven(treatment)
     for change in treatment.changes:
         done(state, change)
     return None
@@ -179,7 +230,21 @@ def _applied(treatment: Treatment, away: Away) -> str | None:
     failure = _error_of(treatment.prove)
     if failure:
         return _told(treatment, failure, _put_back_aside(treatment, away))
-    _settle(treatment)
+    return None
+
+
+def _gone_back(treatment: Treatment) -> str | None:
+    """Put back what a proven host ran before, out of service, and prove it; return what failed."""
+    away = frozenset({treatment.host.name})
+    assert treatment.take_back is not None, "there is no way back"
+    try:
+        with treatment.aside(away):
+            back = treatment.take_back(away)
+        if back:
+            treatment.prove_back()
+    except FAILURES as error:
+        return str(error)
+    treatment.host.log(f"has gone back: {f'{back}, and serves' if back else 'nothing ran before'}")
     return None
 
 

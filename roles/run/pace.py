@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, Field
 
@@ -32,6 +32,9 @@ class Pace(Data):
     """Whether the first host goes alone, whatever the batch."""
     max_failures: Annotated[int, Field(ge=0)] = 0
     """How many hosts may fail before the rollout stops."""
+    on_failure: Literal["stop", "rollback"] = "stop"
+    """What becomes of the hosts that were changed when a rollout stops for its failures: they stay
+    so, or go back, one by one. Containers alone can; an engine of Docker's stays as it is."""
     max_unreachable: Annotated[int, Field(ge=0)] = 0
     """How many hosts may be unreachable without the run being refused."""
     pause_s: Annotated[int, Field(ge=0, le=86400)] = 0

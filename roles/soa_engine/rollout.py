@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 
 import gevent
 from pyinfra.api import State
 
 from roles.container import commands
+from roles.container.exchange import DOCKER_S, RUNS_SINCE, Exchange
 from roles.container.instance import NEXT, Instance, serving
-from roles.container.replacement import DOCKER_S
 from roles.container.rollout import Rollout, prove_steady
 from roles.observed import channel
+from roles.observed.held import held
 from roles.proxy.status import TellingProxy, ask_proxies, telling_proxies, unlisted_proxies
 from roles.registry.node import Node, node
 from roles.registry.session import Registry, session
@@ -23,6 +24,8 @@ from roles.soa_engine.plan import ROLE, container, engine, name_of, running_name
 from roles.soa_engine.reach import prove_reached
 
 READY_S = 10
+HOLD_S = 1800
+"""How long a host waits, beyond the drain, for the word that it need not ask its engine back."""
 
 
 @contextmanager
@@ -59,13 +62,10 @@ def relieved(
         wait_until(host, lambda: ask_proxies(state, fleet, proxies, other), _drain_s(member))
         drain = _Drain(state, fleet, member, instance, registry, proxies)
         try:
-            drain.begin()
-            drain.await_gone()
-            yield
-        except BaseException:
-            drain.ask_back()
-            raise
-        else:
+            with drain.way_back:
+                drain.begin()
+                drain.await_gone()
+                yield
             drain.forget_node()
         finally:
             registry.unmark(name)
@@ -108,7 +108,10 @@ class _Drain:
         self._name = name_of(member, instance)
         self._node = node(pattern, self._name) if pattern else None
         self._made: int | None = None
-        self._is_removed = False
+        self._is_removed = self._is_held = False
+        self.way_back = ExitStack()
+        """Left by an error it asks the engine back where the mark alone does not, which goes by
+        itself. So does the host, should nobody be left to ask it."""
 
     def begin(self) -> None:
         """Mark the engine in the registry; where it knows a signal instead, send that, too."""
@@ -124,7 +127,19 @@ class _Drain:
         if drain is None:
             self._host.log("it declares no drain: the proxies alone are asked to let it go")
         elif drain.signal:
-            self._tell(commands.signal(self._instance.name, drain.signal), check=True)
+            self._ask_by_signal(drain.signal, drain.undrain_signal)
+
+    def _ask_by_signal(self, leave: str, come_back: str | None) -> None:
+        if come_back:
+            self._hold_ready(lambda container: commands.signal(container, come_back))
+        else:
+            self.way_back.push(self._say_that_it_is_left)
+        signal = commands.signal(self._instance.name, leave)
+        channel.run(self._state, self._host, signal, timeout_s=DOCKER_S)
+
+    def _say_that_it_is_left(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind:
+            self._host.log("is left drained: it declares no undrain_signal")
 
     def _has_marked(self) -> bool:
         """Whether the mark stands; where it does not it is made, to be asked for once more."""
@@ -163,22 +178,29 @@ class _Drain:
         if self._node is None or (not leaves and self._proxies):
             return None
         if not leaves and not self._is_removed:
+            self._hold_restart()
             self._is_removed = self._registry.remove(self._node.folder, self._node.name)
         is_there = self._registry.has(self._node.folder, self._node.name)
         return None if is_there is False else f"{self._name} is still registered"
 
-    def ask_back(self) -> None:
-        """Ask the engine back where the mark alone does not: that goes by itself."""
-        drain = engine(self._member).drain
-        if drain is None:
-            if self._is_removed:  # it alone can make its node again
-                limit_s = engine(self._member).stop_timeout_s
-                again = commands.restart(self._instance.name, limit_s)
-                self._tell(again, limit_s + DOCKER_S)
-        elif drain.undrain_signal:
-            self._tell(commands.signal(self._instance.name, drain.undrain_signal))
-        elif drain.signal:
-            self._host.log("is left drained: it declares no undrain_signal")
+    def _hold_restart(self) -> None:
+        """Of a node that is removed: the engine alone can make it again."""
+        if not self._is_held:
+            self._is_held = True
+            limit_s = engine(self._member).stop_timeout_s
+            self._hold_ready(lambda container: commands.restart(container, limit_s))
+
+    def _hold_ready(self, back: Callable[[str], list[str]]) -> None:
+        """Have the host run a command of Docker's, unless the engine is another process by then."""
+        part = engine(self._member)
+        look = ["docker", "inspect", "--format", RUNS_SINCE, self._instance.name]
+        found = channel.run(self._state, self._host, look, timeout_s=DOCKER_S).text
+        exchange = Exchange(part.container, part.stop_timeout_s, part.ready_timeout_s)
+        step = ["while_it_is", found, *back(found.split()[0])[1:]]
+        command, limit_s = exchange.command(step), _drain_s(self._member) + HOLD_S
+        self.way_back.enter_context(
+            held(self._state, self._host, command, limit_s=limit_s, takes_s=exchange.limit_s)
+        )
 
     def forget_node(self) -> None:
         """Remove the node that a stopped engine has left, whose session outlives it by seconds.
@@ -189,9 +211,6 @@ class _Drain:
             return
         if self._registry.made(self._node.folder, self._node.name) == self._made:
             self._registry.remove(self._node.folder, self._node.name)
-
-    def _tell(self, command: list[str], limit_s: float = DOCKER_S, check: bool = False) -> None:
-        channel.run(self._state, self._host, command, timeout_s=limit_s, check=check)
 
 
 def prove(state: State, fleet: Fleet, member: Member, instance: Instance) -> None:

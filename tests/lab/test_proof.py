@@ -135,8 +135,38 @@ def test_an_image_that_does_not_start_leaves_the_old_one(steady: Fleet, edited: 
     assert f"is kept, stopped, as {FAILED}" in run.output
     assert f"{ENGINE} as it was before runs, and serves" in run.output
     assert "not yet touched: app-2, app-3" in run.output
+    after = of_each(fleet.apps, containers)
+    assert {name: after[name] for name in ("app-2", "app-3")} == {
+        name: before[name] for name in ("app-2", "app-3")
+    }
+    host.run("systemctl restart docker")
     assert_as_before(fleet, host, before)
     calls.assert_none_lost(fleet.apps, LOGS)
+
+
+def test_hosts_that_were_changed_go_back_when_the_last_one_fails(steady: Fleet) -> None:
+    fleet, last = steady, steady.apps[2]
+    broken = {"soa_engine": {"environment": {"STOP_GRACE_S": "nonsense"}}}
+    hosts = [Listed(host, broken) if host is last else host for host in fleet.hosts]
+    before = of_each(fleet.apps, containers)
+    with load_on(fleet) as calls:
+        run = deploy(
+            fleet,
+            *hosts,
+            rollout={"on_failure": "rollback"},
+            soa_engine={"environment": {"TURN": "2"}},
+        )
+    assert run.exit_code == 1, run.output
+    assert [line.split(":")[0] for line in run.done] == ["app-1", "app-2"]
+    assert "Going back on: app-2, app-1" in run.output
+    assert run.output.count(f"has gone back: {ENGINE} as it was before runs, and serves") == 2
+    after = of_each(fleet.apps, containers)
+    assert [found.pop(FAILED).running for found in after.values()] == [False] * 3
+    assert ids_of(after) == ids_of(before)
+    assert is_whole(fleet)
+    calls.assert_none_lost(fleet.apps, LOGS)
+    of_each(fleet.apps, lambda host: host.run(f"docker rm {FAILED}"))
+    assert fleet.deploy().done == []
 
 
 def test_a_controller_that_dies_while_it_drains_leaves_an_engine_that_serves(

@@ -6,7 +6,7 @@ from pathlib import Path as File
 import pytest
 from pyinfra.api import Host, State
 
-from roles.container import commands
+from roles.container import commands, exchange
 from tests.unit.build import local_state
 from tests.unit.container.fake_docker import Docker
 
@@ -17,6 +17,7 @@ def docker(tmp_path: File, monkeypatch: pytest.MonkeyPatch) -> Docker:
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     update = commands._UPDATE.replace(commands.UPDATED, f"{tmp_path}/updated")
     monkeypatch.setattr(commands, "_UPDATE", update)
+    monkeypatch.setattr(exchange, "LOCKS", str(tmp_path))
     return Docker(tmp_path)
 
 

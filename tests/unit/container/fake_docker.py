@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path as File
 
 from roles.observed import Container
@@ -35,7 +36,11 @@ case $1 in
     ps) ls ;;
     inspect)
         there "$last"
-        case $3 in *Healthcheck*) cat ../healthcheck ;; *) head -n 1 "$last" ;; esac ;;
+        case $3 in
+            *Healthcheck*) cat ../healthcheck ;;
+            *Id*) cat ../id ;;
+            *) head -n 1 "$last" ;;
+        esac ;;
     exec) there "$2"; shift 2; "$@" ;;
     logs) there "$last"; . ../logs ;;
     *) there "$last" ;;
@@ -54,7 +59,8 @@ class Docker:
         (folder / "containers").mkdir()
         self.logs("")
         self.refuses()
-        self.has_health("null")
+        self.has_health()
+        self.has_id("one")
         self.makes("true 0")
 
     def holds(self, *containers: Container) -> None:
@@ -80,9 +86,13 @@ class Docker:
         """Have new containers be so: whether they run, and how often they were restarted."""
         (self._folder / "state_of_new").write_text(f"{state}\n")
 
-    def has_health(self, healthcheck: str) -> None:
-        """Have every container with this health check, in JSON."""
-        (self._folder / "healthcheck").write_text(healthcheck)
+    def has_health(self, *test: str) -> None:
+        """Have every container with this health check: a kind, and words."""
+        (self._folder / "healthcheck").write_text(shlex.join(test))
+
+    def has_id(self, told: str) -> None:
+        """Have every container tell this as its ID, and of its state what is asked with it."""
+        (self._folder / "id").write_text(f"{told}\n")
 
     def refuses(self, *lines: str) -> None:
         (self._folder / "refused").write_text("".join(f"{line}\n" for line in lines))

@@ -15,7 +15,6 @@ from roles.container import commands
 from roles.container.options import Health
 from roles.container.spec import ContainerSpec
 from roles.observed import Container
-from tests.unit.container.fake_docker import Docker
 
 SPEC = ContainerSpec(
     part="soa_engine",
@@ -204,61 +203,23 @@ def test_no_value_of_a_variable_is_in_the_command() -> None:
 
 def test_variables_go_in_by_a_file() -> None:
     spec = replace(SPEC, environment={"A": "1", "EMPTY": "", "EQUALS": "a=b", "UTF": "ü", "S": " "})
-    assert commands.environment_file(spec) == "A=1\nEMPTY=\nEQUALS=a=b\nUTF=ü\nS= \n".encode()
+    assert commands.environment_file(spec) == "A=1\nEMPTY=\nEQUALS=a=b\nUTF=ü\nS= \n#end\n".encode()
 
 
 def test_no_variables() -> None:
-    assert commands.environment_file(replace(SPEC, environment={})) == b""
+    assert commands.environment_file(replace(SPEC, environment={})) == b"#end\n"
 
 
 @pytest.mark.parametrize(
     "words, expected",
     [
-        (commands.stop("engine", 30), "docker stop --time 30 engine"),
-        (commands.remove("engine"), "docker rm --volumes engine"),
         (commands.restart("engine", 30), "docker restart --time 30 engine"),
-        (commands.rename("engine", "other"), "docker rename engine other"),
-        (commands.never_restart("engine"), "docker update --restart no engine"),
         (commands.signal("engine", "SIGUSR1"), "docker kill --signal SIGUSR1 engine"),
-        (commands.last_logs("engine"), "docker logs --tail 15 engine"),
     ],
     ids=lambda value: value.split()[1] if isinstance(value, str) else "",
 )
 def test_other_commands(words: list[str], expected: str) -> None:
     assert shlex.join(words) == expected
-
-
-@pytest.mark.parametrize(
-    "becomes, is_paused, told",
-    [
-        ("true 0", False, ["start engine"]),
-        ("false 0", False, ["start engine"]),
-        ("true 0", True, ["unpause engine"]),
-    ],
-    ids=["runs", "stopped", "paused"],
-)
-def test_whatever_a_container_does_it_runs_once_it_is_started(
-    docker: Docker, becomes: str, is_paused: bool, told: list[str]
-) -> None:
-    docker.becomes("engine", becomes)
-    if is_paused:
-        docker.pauses("engine")
-    started = subprocess.run(commands.start("engine"), capture_output=True, check=False)
-    assert (started.returncode, started.stderr) == (0, b"")
-    assert docker.told == told
-    assert docker.containers == {"engine": "old runs"}
-
-
-def test_a_container_that_is_not_there_is_not_started(docker: Docker) -> None:
-    started = subprocess.run(commands.start("engine"), capture_output=True, check=False)
-    assert started.returncode != 0
-    assert b"No such container: engine" in started.stderr
-
-
-def test_a_hostile_name_is_started_as_one_word(docker: Docker) -> None:
-    docker.becomes("a; touch b $(id)", "false 0")
-    subprocess.run(commands.start("a; touch b $(id)"), check=True)
-    assert docker.containers == {"a; touch b $(id)": "old runs"}
 
 
 def found_with(policy: Any) -> Container:
@@ -277,9 +238,4 @@ def found_with(policy: Any) -> Container:
     ids=["found", "with-a-count", "empty", "untold", "not-inspected"],
 )
 def test_the_restart_policy_to_go_back_to(found: Container, policy: str) -> None:
-    expected = f"docker update --restart {policy} engine-new"
-    assert shlex.join(commands.restart_as("engine-new", found)) == expected
-
-
-def test_a_running_container_is_never_removed_by_force() -> None:
-    assert not {"-f", "--force"} & set(commands.remove("engine"))
+    assert commands.policy_of(found) == policy

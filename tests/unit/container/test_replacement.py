@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import json
+import fcntl
 import logging
 from dataclasses import replace
+from pathlib import Path as File
+from signal import SIGHUP
 
+import gevent
 import pytest
+from gevent.subprocess import PIPE, Popen
 from pyinfra.api import Host, State
 
+from roles.container import commands
 from roles.container.instance import Instance, current, kept
 from roles.container.plan import container_change
 from roles.container.replacement import Replacement
@@ -272,8 +277,8 @@ BACK_FROM_KEPT = [BACK[0], f"update --restart {SPEC.restart} engine", BACK[2]]
 def set_aside(name: str, *, over_another: bool = False) -> list[str]:
     """What is told to keep a container that failed."""
     return [
-        f"logs --tail 15 {name}",
         f"update --restart no {name}",
+        f"logs --tail 15 {name}",
         *(["rm --volumes engine-failed"] if over_another else []),
         f"stop --time 30 {name}",
         f"rename {name} engine-failed",
@@ -391,13 +396,13 @@ def test_one_that_was_found_paused_goes_on(machine: Machine) -> None:
 
 
 def test_logs_that_do_not_come_hide_no_failure(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     replacement = machine.replacement(OLD)
-    machine.docker.logs("sleep 5")
-    monkeypatch.setattr("roles.container.replacement.DOCKER_S", 0.7)
-    replacement.show_logs("engine")
-    assert "did not end within 0.7 s" in caplog.text
+    machine.docker.logs("sleep 9")
+    monkeypatch.setattr("roles.container.exchange.DOCKER_S", 1)
+    replacement.keep_failed("engine")
+    assert machine.docker.told == set_aside("engine")
 
 
 def test_docker_refusing_says_why_and_shows_no_secret(machine: Machine) -> None:
@@ -407,36 +412,152 @@ def test_docker_refusing_says_why_and_shows_no_secret(machine: Machine) -> None:
     assert "se cret" not in str(refused.value)
 
 
-def test_of_commands_in_a_row_the_first_that_fails_is_the_last(machine: Machine) -> None:
-    machine.docker.refuses("rename engine engine-before")
+@pytest.mark.parametrize(
+    "refused, told",
+    [
+        (REPLACE[0], [*REPLACE[:1], "start engine"]),
+        (REPLACE[1], [*REPLACE[:2], "start engine"]),
+        (REPLACE[2], [*REPLACE[:3], *BACK]),
+        (REPLACE[3], [*REPLACE, *BACK]),
+    ],
+    ids=["stop", "rename", "update", "run"],
+)
+def test_where_docker_refuses_the_host_goes_back_by_itself(
+    machine: Machine, refused: str, told: list[str]
+) -> None:
+    """The controller that asks once more is told the same, and nothing is done again."""
+    replacement = machine.replacement(OLD)
+    machine.docker.refuses(refused)
+    with pytest.raises(RemoteError, match="port is already allocated"):
+        replacement.stop_first()
+    assert machine.docker.told == told
+    assert machine.docker.containers == {"engine": "old runs"}
+    assert replacement.take_back() == "engine as it was before runs"
+    assert machine.docker.told == told
+
+
+@pytest.mark.parametrize(
+    "check, made, why",
+    [
+        (("CMD", "true"), "false 0", "does not stay up"),
+        (("CMD", "false"), "true 0", "is not healthy"),
+    ],
+    ids=["ended", "unhealthy"],
+)
+def test_from_a_new_one_that_does_not_serve_the_host_goes_back_by_itself(
+    machine: Machine,
+    caplog: pytest.LogCaptureFixture,
+    check: tuple[str, ...],
+    made: str,
+    why: str,
+) -> None:
+    machine.docker.has_health(*check)
+    machine.docker.makes(made)
+    machine.docker.logs("echo 'no such class' >&2")
+    with pytest.raises(NotProven, match=why):
+        machine.replacement(OLD).stop_first()
+    assert machine.docker.told == [*REPLACE, *set_aside("engine"), *BACK]
+    assert machine.docker.containers == {"engine": "old runs", "engine-failed": "new stopped"}
+    assert "engine: no such class" in caplog.text
+
+
+def test_whatever_of_the_way_back_is_refused_the_old_one_starts(machine: Machine) -> None:
+    machine.docker.refuses(
+        REPLACE[3], BACK[1], "update --restart no engine", "logs --tail 15 engine"
+    )
     with pytest.raises(RemoteError):
         machine.replacement(OLD).stop_first()
-    assert machine.docker.told == REPLACE[:2]
+    assert machine.docker.containers == {"engine": "old runs"}
 
 
-def healthcheck(*test: str) -> str:
-    return json.dumps({"Test": test})
+def with_id(container_id: str) -> Container:
+    return replace(OLD, inspect={**(OLD.inspect or {}), "Id": container_id})
+
+
+@pytest.mark.parametrize(
+    "old, there",
+    [(with_id("one"), "engine"), (None, "engine")],
+    ids=["another one", "one that was not there"],
+)
+def test_what_was_changed_since_it_was_looked_at_stays_as_it_is(
+    machine: Machine, old: Container | None, there: str
+) -> None:
+    """A run whose controller died goes on: nothing is taken back of what it has made."""
+    replacement = machine.replacement(*([old] if old else []))
+    machine.docker.has_id("two")
+    machine.docker.holds(other(there), beside("before"))
+    with pytest.raises(RemoteError, match="engine was changed since it was looked at; run again"):
+        replacement.stop_first()
+    assert replacement.take_back() is None
+    assert machine.docker.told == []
+
+
+def test_the_one_that_was_looked_at_is_replaced(machine: Machine) -> None:
+    machine.docker.has_id("one")
+    machine.replacement(with_id("one")).stop_first()
+    assert machine.docker.told == REPLACE
+
+
+def test_a_connection_that_is_cut_before_all_variables_came_touches_nothing(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replacement = machine.replacement(OLD)
+    monkeypatch.setattr(commands, "environment_file", lambda spec: b"EXPORT_IP=198.18.0.11\nEXP")
+    with pytest.raises(RemoteError, match="what container engine is to be told did not arrive"):
+        replacement.stop_first()
+    assert replacement.take_back() is None
+    assert machine.docker.told == []
+
+
+def test_an_exchange_waits_for_another_run_of_the_same_container(
+    machine: Machine, tmp_path: File
+) -> None:
+    replacement = machine.replacement(OLD)
+    with (tmp_path / "dockyard-container-engine.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        exchange = gevent.spawn(replacement.stop_first)
+        gevent.sleep(0.5)
+        assert machine.docker.told == []
+    exchange.get(timeout=10)
+    assert machine.docker.told == REPLACE
+
+
+def test_an_exchange_outlives_its_connection(machine: Machine, tmp_path: File) -> None:
+    """Hung up on, with nobody who reads what it says: it goes back all the same."""
+    replacement = machine.replacement(OLD)
+    machine.docker.has_health("CMD-SHELL", f"touch {tmp_path}/asked; sleep 0.3; false")
+    command = replacement._exchange.command(["exchange", "replace", *commands.run(SPEC)[2:]])
+    process = Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE)
+    assert process.stdin and process.stdout and process.stderr
+    process.stdin.write(commands.environment_file(SPEC))
+    process.stdin.close()
+    while not (tmp_path / "asked").exists():
+        gevent.sleep(0.05)
+    process.stdout.close()
+    process.stderr.close()
+    process.send_signal(SIGHUP)
+    assert process.wait(10) == 1
+    assert machine.docker.containers == {"engine": "old runs", "engine-failed": "new stopped"}
 
 
 @pytest.mark.parametrize(
     "check, made, text",
     [
-        ("null", "true 0", None),
-        ("null", "false 0", None),
-        ("{}", "true 0", None),
-        (healthcheck("NONE"), "true 0", None),
-        (healthcheck("CMD", "test", "-n", "two words"), "true 0", None),
-        (healthcheck("CMD-SHELL", "test -n 'two words' && true"), "true 0", None),
-        (healthcheck("CMD", "true"), "true 2", None),
-        (healthcheck("CMD", "true"), "false 0", "does not stay up"),
-        (healthcheck("CMD", "true"), "true 3", "does not stay up"),
+        ((), "true 0", None),
+        ((), "false 0", None),
+        (("NONE",), "true 0", None),
+        (("CMD", "test", "-n", "two words"), "true 0", None),
+        (("CMD-SHELL", "test -n 'two words' && true"), "true 0", None),
+        (("CMD", "true"), "true 2", None),
+        (("CMD", "true"), "false 0", "does not stay up"),
+        (("CMD", "true"), "true 3", "does not stay up"),
         (
-            healthcheck("CMD-SHELL", "echo port 1080 is closed; false"),
+            ("CMD-SHELL", "echo port 1080 is closed; false"),
             "true 0",
             "is not healthy 1 s after it was started; its health check says port 1080 is closed",
         ),
         (
-            healthcheck("CMD", "false"),
+            ("CMD", "false"),
             "true 0",
             "is not healthy 1 s after it was started; its health check says nothing",
         ),
@@ -444,7 +565,6 @@ def healthcheck(*test: str) -> str:
     ids=[
         "no-check",
         "no-check-and-ended",
-        "empty",
         "switched-off",
         "words",
         "shell",
@@ -456,7 +576,7 @@ def healthcheck(*test: str) -> str:
     ],
 )
 def test_health(machine: Machine, check: str, made: str, text: str | None) -> None:
-    machine.docker.has_health(check)
+    machine.docker.has_health(*check)
     machine.docker.makes(made)
     if text is None:
         machine.replacement().stop_first()
@@ -467,12 +587,12 @@ def test_health(machine: Machine, check: str, made: str, text: str | None) -> No
 
 
 def test_health_is_asked_until_it_comes(machine: Machine) -> None:
-    machine.docker.has_health(healthcheck("CMD-SHELL", "[ -e ../asked ] || ! touch ../asked"))
+    machine.docker.has_health("CMD-SHELL", "[ -e ../asked ] || ! touch ../asked")
     machine.replacement(ready_timeout_s=5).stop_first()
 
 
 def test_health_of_the_new_one_is_asked_before_it_serves_beside(machine: Machine) -> None:
-    machine.docker.has_health(healthcheck("CMD", "false"))
+    machine.docker.has_health("CMD", "false")
     with pytest.raises(NotProven, match=r"^container engine-next is not healthy"):
         machine.replacement(OLD).start_beside(SPEC)
 

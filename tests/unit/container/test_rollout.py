@@ -12,6 +12,7 @@ import pytest
 from pyinfra.api import Host, State
 
 from roles.container.instance import Instance
+from roles.container.plan import container_changes
 from roles.container.rollout import Rollout, prove_steady
 from roles.observed import Container
 from roles.run.conductor import Away, NotProven
@@ -239,11 +240,8 @@ def test_a_successor_runs_the_image_that_is_delivered(
     """Its record must name it: the next run would replace it again."""
     made: list[str | None] = []
     monkeypatch.setattr(
-        "roles.container.replacement.Replacement._run",
-        lambda self, spec: made.append(spec.image_id),
-    )
-    monkeypatch.setattr(
-        "roles.container.replacement.Replacement.await_health", lambda self, instance: None
+        "roles.container.replacement.Replacement._begin",
+        lambda self, step, told: made.append(told and told.image_id),
     )
     monkeypatch.setattr(
         "roles.container.plan.delivered_ids", lambda fleet: {SPEC.image: "sha256:new"}
@@ -267,8 +265,8 @@ def test_what_is_not_proven_is_put_back_and_that_is_proven(
     assert story.steps[6:] == [
         "prove engine:1080",
         "aside engine:1080",
-        "logs --tail 15 engine",
         "update --restart no engine",
+        "logs --tail 15 engine",
         "stop --time 30 engine",
         "rename engine engine-failed",
         "rename engine-before engine",
@@ -287,8 +285,8 @@ BACK_FROM_BESIDE = [
     "start engine",
     "prove engine:1080",
     "aside engine-next:1081",
-    "logs --tail 15 engine-next",
     "update --restart no engine-next",
+    "logs --tail 15 engine-next",
     "stop --time 30 engine-next",
     "rename engine-next engine-failed",
     "end aside engine-next:1081",
@@ -669,10 +667,10 @@ def test_what_was_kept_runs_again_where_the_next_one_fails(
 ) -> None:
     found, prove = having(FLEET, KEPT, *left), failing_at(story, 1)
     assert conducted(story, found, prove=prove) is False
-    assert story.steps[-9:] == [
+    assert [step for step in story.steps if "aside" not in step][-9:] == [
         "prove engine:1080",
-        "logs --tail 15 engine",
         "update --restart no engine",
+        "logs --tail 15 engine",
         "stop --time 30 engine",
         "rename engine engine-failed",
         "rename engine-before engine",
@@ -693,6 +691,16 @@ def test_what_was_kept_runs_again_where_no_next_one_can_be_made(
     assert conducted(story, having(FLEET, KEPT, *left)) is False
     assert story.docker.containers == {"engine": "old runs"}
     assert story.steps[-2:] == ["start engine", "prove engine:1080"]
+
+
+def test_a_new_one_that_may_serve_is_set_aside_before_the_old_one_is_put_back(story: Story) -> None:
+    """Also where the old one did not run, and nobody had to be set aside for the change."""
+    found, prove = having(FLEET, other(is_running=False)), failing_at(story, 1)
+    assert conducted(story, found, prove=prove) is False
+    proven = story.steps.index("prove engine:1080")
+    assert "aside engine:1080" not in story.steps[:proven]
+    assert story.steps[proven + 1] == "aside engine:1080"
+    assert story.docker.containers == {"engine": "old stopped", "engine-failed": "new stopped"}
 
 
 def test_what_fails_inside_leaves_the_aside_by_its_error(story: Story) -> None:
@@ -721,3 +729,48 @@ def test_an_old_one_that_runs_beside_the_new_one_is_stopped_before_it_is_removed
     assert conducted(story, having(FLEET, running(SPEC), other("engine-before"))) is True
     assert "stop --time 30 engine-before" in story.steps
     assert story.docker.containers == {"engine": "old runs"}
+
+
+@pytest.mark.parametrize(
+    "found, instead, steps",
+    [
+        (
+            FLEET,
+            {},
+            [
+                "aside engine:1080",
+                "update --restart no engine",
+                "logs --tail 15 engine",
+                "stop --time 30 engine",
+                "rename engine engine-failed",
+                "rename engine-before engine",
+                "update --restart no engine",
+                "start engine",
+                "end aside engine:1080",
+                "prove engine:1080",
+            ],
+        ),
+        (WITH_SECOND, {"successor": successor}, BACK_FROM_BESIDE),
+    ],
+    ids=["stop first", "start first"],
+)
+def test_one_that_is_proven_goes_back_while_it_is_not_settled(
+    story: Story, found: Fleet, instead: dict[str, Any], steps: list[str]
+) -> None:
+    """A later host may fail."""
+    found, away = having(found, other()), frozenset({"app-1"})
+    story.docker.holds(other())
+    [(one, spec, change)] = container_changes(found, "soa_engine", container)
+    rollout = story.rollout(**instead)
+    treated = rollout._treatment(state_of(found), found, one, spec, change)
+    with treated.aside(away):
+        treated.apply(away)
+    treated.prove()
+    story.hear_docker()
+    proven = len(story.steps)
+    assert treated.take_back
+    with treated.aside(away):
+        assert treated.take_back(away) == "engine as it was before runs"
+    treated.prove_back()
+    assert story.steps[proven : proven + len(steps)] == steps
+    assert story.docker.containers == {"engine": "old runs", "engine-failed": "new stopped"}

@@ -407,3 +407,111 @@ def test_one_that_cannot_be_asked_back_has_failed(
     assert not conduct(state, [done])
     assert steps == ["apply app-1"]
     assert "app-1: replace container engine: the registry does not answer" in caplog.text
+
+
+GONE_BACK = ("drain", "take back", "undrain", "prove back")
+GOES_BACK = WHOLE[:-1]
+"""What was changed is not settled while it may have to go back."""
+
+
+def steps_of(*done: tuple[str, tuple[str, ...]]) -> Steps:
+    return [f"{kind} {name}" for name, kinds in done for kind in kinds]
+
+
+def going_back(state: State, steps: Steps, failing_host: str = "app-3") -> list[Treatment]:
+    """Treatments that all have a way back; that of one host is not proven."""
+    wrong = {failing_host: {"prove": failing(NotProven("no sign"))}}
+    return [treatment(state, n, steps, can_go_back=True, **wrong.get(n, {})) for n in NAMES]
+
+
+def test_after_too_many_failures_all_that_was_changed_goes_back_the_last_first(
+    state: State, steps: Steps, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert not conduct(state, going_back(state, steps), on_failure="rollback")
+    assert steps == steps_of(
+        ("app-1", GOES_BACK),
+        ("app-2", GOES_BACK),
+        ("app-3", (*GOES_BACK, *GONE_BACK)),
+        ("app-2", GONE_BACK),
+        ("app-1", GONE_BACK),
+    )
+    assert "Going back on: app-2, app-1" in caplog.messages
+    assert "has gone back: what was before runs again, and serves" in caplog.text
+
+
+def test_who_was_not_touched_is_named_before_any_goes_back(
+    state: State, steps: Steps, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert not conduct(state, going_back(state, steps, "app-2"), on_failure="rollback")
+    assert not [step for step in steps if "app-3" in step]
+    told = ["The rollout stopped; not yet touched: app-3", "Going back on: app-1"]
+    assert [message for message in caplog.messages if message in told] == told
+
+
+@pytest.mark.parametrize(
+    "pace, settled",
+    [
+        ({"on_failure": "rollback", "max_failures": 1}, ["settle app-1", "settle app-2"]),
+        ({"on_failure": "stop"}, ["settle app-1", "settle app-2"]),
+        ({}, ["settle app-1", "settle app-2"]),
+    ],
+    ids=["as many failures as allowed", "stop", "by default"],
+)
+def test_otherwise_what_was_changed_stays(
+    state: State, steps: Steps, pace: dict[str, object], settled: Steps
+) -> None:
+    assert not conduct(state, going_back(state, steps), **pace)
+    assert [step for step in steps if step.startswith(("settle", "take back"))] == (
+        [*settled, "take back app-3"]
+        if "max_failures" not in pace
+        else ["take back app-3", *settled]
+    )
+
+
+def test_a_rollout_that_goes_well_is_settled_when_it_is_over(state: State, steps: Steps) -> None:
+    treatments = [treatment(state, n, steps, can_go_back=True) for n in NAMES]
+    assert conduct(state, treatments, on_failure="rollback")
+    assert steps[-3:] == [f"settle {name}" for name in NAMES]
+    assert len([step for step in steps if step.startswith("settle")]) == 3
+
+
+def test_what_has_no_way_back_is_settled_at_once_and_stays(state: State, steps: Steps) -> None:
+    """Another engine of Docker's; and what was made where nothing ran, or mended in place."""
+    treatments = [
+        treatment(state, "app-1", steps, False, can_go_back=True),
+        treatment(state, "app-2", steps),
+        treatment(state, "app-3", steps, apply=failing(NotProven("no"))),
+    ]
+    assert not conduct(state, treatments, on_failure="rollback")
+    assert steps == steps_of(("app-1", WHOLE), ("app-2", WHOLE), ("app-3", WHOLE[:3]))
+
+
+def test_the_first_that_cannot_go_back_is_the_last_that_is_tried(
+    state: State, steps: Steps, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What the others run serves, and what they ran before may no more."""
+    treatments = going_back(state, steps)
+    treatments[1] = treatment(
+        state,
+        "app-2",
+        steps,
+        can_go_back=True,
+        **{"prove back": failing(NotProven("no sign of it"))},
+    )
+    assert not conduct(state, treatments, on_failure="rollback")
+    assert "take back app-1" not in steps
+    assert [step for step in steps if step.startswith("settle")] == ["settle app-1"]
+    assert "app-2: did not go back: no sign of it" in caplog.messages
+    assert "As changed stay: app-1" in caplog.messages
+
+
+def test_ctrl_c_settles_what_was_changed(
+    state: State, steps: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def press() -> None:
+        monkeypatch.setattr(interrupt, "_requested", True)
+
+    treatments = [treatment(state, n, steps, can_go_back=True, apply=press) for n in NAMES]
+    with pytest.raises(SystemExit):
+        conduct(state, treatments, on_failure="rollback")
+    assert steps == steps_of(("app-1", WHOLE))

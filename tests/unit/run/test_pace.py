@@ -28,8 +28,8 @@ def test_batches(treated: str, hosts: int, pace: dict[str, object], expected: li
 
 
 def test_one_by_one() -> None:
-    pace = Pace.model_validate({"batch": "50%", "pause_s": 3}).one_by_one
-    assert (pace.size(10), pace.pause_s) == (1, 3)
+    pace = Pace.model_validate({"batch": "50%", "on_failure": "rollback"}).one_by_one
+    assert (pace.size(10), pace.on_failure) == (1, "rollback")
 
 
 @pytest.mark.parametrize("batch", [0, -1, "0%", "101%", "half", "2", 1.5, True])

@@ -108,7 +108,7 @@ def test_what_would_go_on_past_a_failed_step_is_refused(key: str) -> None:
             "rollout.batches",
             2,
             "app-1: rollout.batches: unknown key; expected one of: batch, canary, limit_s, "
-            "max_failures, max_unreachable, pause_s",
+            "max_failures, max_unreachable, on_failure, pause_s",
         ),
         (
             "registry.conection",
@@ -245,6 +245,7 @@ def test_an_unknown_key(path: str, value: Any, text: str) -> None:
         ("rollout.max_failures", -1, "input should be greater than or equal to 0, found -1"),
         ("rollout.pause_s", 86401, "input should be less than or equal to 86400, found 86401"),
         ("rollout.limit_s", 0, "input should be greater than or equal to 1, found 0"),
+        ("rollout.on_failure", "undo", "input should be 'stop' or 'rollback', found 'undo'"),
         ("rollout.canary", 1, "input should be a valid boolean, found 1"),
         (
             "docker_engine.source",

@@ -13,6 +13,7 @@ from pyinfra.api import Host, State
 
 from roles.container.instance import Instance
 from roles.container.rollout import Aside
+from roles.observed.channel import RemoteError, Result
 from roles.proxy.status import ListedEngine, Listing, TellingProxy
 from roles.run.conductor import NotProven
 from roles.run.fleet import Fleet
@@ -105,8 +106,20 @@ class World:
         assert registry is self
         return self.unlisted
 
-    def run(self, state: State, host: Host, command: list[str], **_: Any) -> None:
-        self.steps.append(" ".join(command[1:]))
+    def run(self, state: State, host: Host, command: list[str], **_: Any) -> Result:
+        if command[1] != "inspect":
+            self.steps.append(" ".join(command[1:]))
+        return Result(0, b"id since true", b"")
+
+    @contextmanager
+    def held(self, state: State, host: Host, command: list[str], **_: Any) -> Iterator[None]:
+        step = command[-1].splitlines()[-1]
+        self.steps.append("held ready")
+        try:
+            yield
+        except BaseException:
+            self.steps.append(step)
+            raise
 
     def sleep(self, seconds: float) -> None:
         self.steps += [f"wait {seconds} s"] if seconds >= POLL_S else []
@@ -127,7 +140,7 @@ class World:
 def world(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> World:
     found = World()
     caplog.set_level(logging.INFO, logger="pyinfra")
-    for name in ("session", "ask_proxies", "telling_proxies", "unlisted_proxies"):
+    for name in ("session", "held", "ask_proxies", "telling_proxies", "unlisted_proxies"):
         monkeypatch.setattr(rollout, name, getattr(found, name))
     monkeypatch.setattr("roles.soa_engine.rollout.channel.run", found.run)
     monkeypatch.setattr(rollout, "READY_S", 0.3)
@@ -141,6 +154,7 @@ def engines(*names: str, **engine: Any) -> Fleet:
 
 BY_MARK = [f"mark {NAME}", "stop", f"unmark {NAME}"]
 REMOVED = f"remove {FOLDER}/{NAME}"
+WHILE_IT_IS = "while_it_is 'id since true'"
 BY_SIGNAL = [BY_MARK[0], "kill --signal SIGUSR1 engine", *BY_MARK[1:]]
 
 
@@ -155,7 +169,7 @@ BY_SIGNAL = [BY_MARK[0], "kill --signal SIGUSR1 engine", *BY_MARK[1:]]
         (
             {"drain": None},
             False,
-            [BY_MARK[0], REMOVED, "wait 7 s", *BY_MARK[1:]],
+            [BY_MARK[0], "held ready", REMOVED, "wait 7 s", *BY_MARK[1:]],
         ),
     ],
     ids=["mark", "signal", "no drain", "nothing", "no proxy tells", "no drain, no proxy tells"],
@@ -222,7 +236,7 @@ LISTED = Listing({NAME: ListedEngine("draining", registered=False, in_flight=1),
             UP,
             True,
             "is still registered",
-            ["kill --signal SIGUSR2 engine"],
+            [f"{WHILE_IT_IS} kill --signal SIGUSR2 id"],
         ),
     ],
     ids=["its node stays", "in flight", "no mark", "by signal", "by signal, and back"],
@@ -240,7 +254,8 @@ def test_one_that_is_not_let_go_is_asked_back_and_not_stopped(
     with pytest.raises(NotProven, match=text):
         world.set_aside(engines("app-1", "app-2", **engine))
     assert "stop" not in world.steps
-    asked = ["kill --signal SIGUSR1 engine"] if "drain" in engine else []
+    asked = ["held ready"] if back else []
+    asked += ["kill --signal SIGUSR1 engine"] if "drain" in engine else []
     assert world.steps == [f"mark {NAME}", *asked, *back, f"unmark {NAME}"]
 
 
@@ -256,7 +271,22 @@ def test_one_whose_node_was_removed_registers_again_by_a_restart(
     )
     with pytest.raises(NotProven, match="Docker hangs"), aside:
         raise NotProven("Docker hangs")
-    assert world.steps[-2:] == ["restart --time 30 engine", f"unmark {NAME}"]
+    assert world.steps[-2:] == [f"{WHILE_IT_IS} restart --time 30 id", f"unmark {NAME}"]
+    assert world.steps.index("held ready") == world.steps.index(REMOVED) - 1
+
+
+def test_one_whose_host_holds_nothing_ready_is_not_drained(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def refused(*_: Any, **__: Any) -> Iterator[None]:
+        raise RemoteError("the host holds nothing ready")
+        yield
+
+    monkeypatch.setattr(rollout, "held", refused)
+    with pytest.raises(RemoteError):
+        world.set_aside(engines("app-1", "app-2", drain={**SIGNAL, "undrain_signal": "SIGUSR2"}))
+    assert world.steps == [f"mark {NAME}", f"unmark {NAME}"]
 
 
 def test_proxies_that_the_registry_alone_knows_are_asked_too(world: World) -> None:
@@ -324,10 +354,11 @@ def test_a_mark_that_is_lost_while_proxies_are_asked_is_made_again(
 def test_a_mark_that_is_lost_between_two_looks_is_noticed(
     world: World, monkeypatch: pytest.MonkeyPatch, marks: bool, steps: list[str]
 ) -> None:
-    def lose(state: State, host: Host, command: list[str], **_: Any) -> None:
-        world.run(state, host, command)
+    def lose(state: State, host: Host, command: list[str], **_: Any) -> Result:
+        told = world.run(state, host, command)
         world.marked.clear()
         world.marks = marks
+        return told
 
     monkeypatch.setattr("roles.soa_engine.rollout.channel.run", lose)
     found = engines("app-1", "app-2", drain=SIGNAL)
@@ -355,7 +386,8 @@ def test_one_that_could_not_be_replaced_is_asked_back(world: World) -> None:
     aside = rollout.aside(state, found, found["app-1"], INSTANCE, frozenset())
     with pytest.raises(NotProven, match="Docker hangs"), aside:
         raise NotProven("Docker hangs")
-    assert world.steps == [*BY_SIGNAL[:2], "kill --signal SIGUSR2 engine", BY_SIGNAL[-1]]
+    back = f"{WHILE_IT_IS} kill --signal SIGUSR2 id"
+    assert world.steps == [BY_SIGNAL[0], "held ready", BY_SIGNAL[1], back, BY_SIGNAL[-1]]
 
 
 def test_the_only_engine_of_those_that_were_read_may_not_be_the_only_one(world: World) -> None:
