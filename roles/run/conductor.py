@@ -18,6 +18,7 @@ from pyinfra import logger
 from pyinfra.api import Host, State
 
 from roles.observed import channel, forget
+from roles.observed.holding import why_lost
 from roles.observed.parse import ProbeError
 from roles.run import interrupt
 from roles.run.changes import Change
@@ -85,6 +86,8 @@ def conduct(state: State, treatments: list[Treatment], pace: Pace, hosts: int) -
         left = [treatment for later in batches[number:] for treatment in later]
         if len(failures) > pace.max_failures:
             return _stopped(failures, left, "The rollout stopped")
+        if any(why_lost(treatment.host) for treatment in batch):
+            return _stopped(failures, left, "The lease is lost")
         if pace.limit_s is not None and time.monotonic() - began > pace.limit_s:
             return _stopped(failures, left, f"The rollout took more than {pace.limit_s} s")
         if number:
@@ -127,10 +130,12 @@ def wait_until(host: Host, missing: Callable[[], str | None], timeout_s: float) 
 
     Raises:
         NotProven: it still returned something after `timeout_s` seconds.
+        LeaseLost: nothing may be changed any more, whatever it is waited for.
     """
     start = time.monotonic()
     said = start
     while problem := missing():
+        channel.raise_if_lost(host)
         now = time.monotonic()
         if now - start > timeout_s:
             raise NotProven(f"{problem}, {timeout_s:g} s after it should")

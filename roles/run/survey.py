@@ -29,7 +29,7 @@ from roles.images import plan as images
 from roles.observed import IpAddress, Look, Observed
 from roles.proxy import plan as proxy
 from roles.registry import plan as registry
-from roles.run import conflicts, options, report
+from roles.run import conflicts, lease, options, report
 from roles.run.address import (
     NoAddress,
     by_family,
@@ -39,7 +39,7 @@ from roles.run.address import (
 )
 from roles.run.callbacks import connect_error
 from roles.run.changes import Change
-from roles.run.current import AT_ONCE, is_surveyed, observe_all, remember
+from roles.run.current import AT_ONCE, current_fleet, is_surveyed, observe_all, remember
 from roles.run.fleet import Fleet, Member
 from roles.run.problems import Problem, Refused
 from roles.run.wanted import Wanted, validated
@@ -73,6 +73,7 @@ def survey(roles: tuple[Role, ...] = SYSTEM) -> None:
     state = ctx_state.get()
     with _lock:
         if is_surveyed(state):
+            lease.announce(state, current_fleet(state), [role.plan for role in roles])
             return
         try:
             fleet = _survey(state, roles)
@@ -80,6 +81,7 @@ def survey(roles: tuple[Role, ...] = SYSTEM) -> None:
             found = report.counted(len(refused.problems), "problem")
             raise DeployError(f"{found}, and nothing was changed:\n{refused}") from None
         remember(state, fleet)
+        lease.announce(state, fleet, [role.plan for role in roles])
         changes = [change for role in roles for change in role.plan(fleet)]
         report.warned(host_check.warnings(fleet, _host_checks(roles)))
         report.planned(changes, len(fleet.members))
@@ -119,12 +121,23 @@ def _survey(state: State, roles: tuple[Role, ...]) -> Fleet:
     problems += wrong
     problems += [*host_check.check(fleet, _host_checks(roles)), *conflicts.check(fleet)]
     problems += [problem for role in roles for problem in role.check(fleet)]
+    problems += _leased(fleet)
     if docker_engine in roles:
         fleet, wrong = rehearse(state, fleet, without={problem.host for problem in problems})
         problems += wrong
     if problems:
         raise Refused(problems)
     return fleet
+
+
+def _leased(fleet: Fleet) -> list[Problem]:
+    """Who only looks may do so while another deploys: but what is seen is about to change."""
+    found = lease.check(fleet)
+    if not options.current().dry:
+        return found
+    for problem in found:
+        logger.warning(str(problem))
+    return []
 
 
 def _host_checks(roles: tuple[Role, ...]) -> Collection[str]:
