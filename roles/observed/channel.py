@@ -36,6 +36,8 @@ NO_EXIT_STATUS = -1
 GRACE_S = 5
 """What a remote command that ignores SIGTERM is given, before `timeout` kills it."""
 
+ASK_S = 20
+
 Sink = Callable[[bytes], Any]
 
 
@@ -132,6 +134,16 @@ def raise_if_lost(host: Host) -> None:
     why = holding.why_lost(host)
     if why:
         raise LeaseLost(why)
+
+
+def ask_lease(state: State, host: Host) -> None:
+    """Have a host say that the lease holds, before what no command of the host's does.
+
+    Raises:
+        RemoteError: it does not, or can't be asked. Not where this run has taken none.
+    """
+    if holding.holding_of(host):
+        run(state, host, ["true"], timeout_s=ASK_S)
 
 
 def stream(

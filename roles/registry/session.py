@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +18,7 @@ from kazoo.handlers.gevent import SequentialGeventHandler
 from kazoo.handlers.threading import KazooTimeoutError
 from pyinfra.api import Host
 
+from roles.observed import channel
 from roles.observed.tunnel import forwarded
 from roles.run.address import endpoint, split_endpoints
 
@@ -31,6 +32,10 @@ DRAIN_PATH = "/osp/drain"
 _UNTOLD = (KazooException, KazooTimeoutError, Timeout)
 
 
+def _no_lease() -> None:
+    return
+
+
 @dataclass(frozen=True)
 class Registry:
     """An open session with the registry.
@@ -39,6 +44,8 @@ class Registry:
     """
 
     client: KazooClient
+    ask_lease: Callable[[], None] = _no_lease
+    """Raises where this run may change nothing more; asked before something is."""
 
     def names(self, folder: str) -> frozenset[str] | None:
         """The names of a folder's nodes; None while that can't be told."""
@@ -68,6 +75,7 @@ class Registry:
         Tells whether the mark was made now.
         """
         path = f"{DRAIN_PATH}/{name}"
+        self.ask_lease()
         by = f"{getpass.getuser()}@{socket.gethostname()}"
         since = datetime.now(UTC).isoformat(timespec="seconds")
         text = json.dumps({"by": by, "since": since, "reason": reason}).encode()
@@ -85,7 +93,7 @@ class Registry:
 
     def unmark(self, name: str) -> None:
         """Take the mark away; where that can't be told now, it goes with the session."""
-        self.remove(DRAIN_PATH, name)
+        self._delete(f"{DRAIN_PATH}/{name}")
 
     def made(self, folder: str, name: str) -> int | None:
         """Which transaction has made a node; None where there is none, or none can be told."""
@@ -101,8 +109,12 @@ class Registry:
 
     def remove(self, folder: str, name: str) -> bool:
         """Remove a node; tells whether it is gone."""
+        self.ask_lease()
+        return self._delete(f"{folder}/{name}")
+
+    def _delete(self, path: str) -> bool:
         try:
-            self.client.delete_async(f"{folder}/{name}").get(timeout=ASK_S)
+            self.client.delete_async(path).get(timeout=ASK_S)
         except NoNodeError:
             return True
         except _UNTOLD:
@@ -134,7 +146,7 @@ def session(via: Host, connection: str) -> Iterator[Registry]:
             ) from error
         finally:
             stack.callback(_close, client)
-        yield Registry(client)
+        yield Registry(client, lambda: channel.ask_lease(via.state, via))
 
 
 def _close(client: KazooClient) -> None:

@@ -25,7 +25,6 @@ from pyinfra.connectors.ssh import SSHConnector
 from roles.observed import channel, forget, holding
 from roles.observed.holding import Holding
 from roles.observed.lease import Lease, parse_lease
-from roles.run import options
 from roles.run.changes import Change
 from roles.run.current import AT_ONCE, current_fleet
 from roles.run.fleet import Fleet, Member
@@ -65,9 +64,12 @@ def _held(host: str, lease: Lease, members: Iterable[Member] = ()) -> Problem:
     return Problem(host, "lease", text)
 
 
-def announce(state: State, fleet: Fleet, plans: Iterable[Plan]) -> None:
-    """Tell what a run would change, and what it knows of the hosts; the survey does."""
-    run = _runs.setdefault(state, RunLease(state, fleet))
+def announce(state: State, fleet: Fleet, plans: Iterable[Plan], doing: str) -> None:
+    """Tell what a run would change, and what it knows of the hosts; the survey does.
+
+    `doing` is what others are told.
+    """
+    run = _runs.setdefault(state, RunLease(state, fleet, doing))
     run.plans += [plan for plan in plans if plan not in run.plans]
 
 
@@ -97,10 +99,11 @@ def give_back(state: State) -> bool:
 class RunLease:
     """One run's lease on all hosts that were read."""
 
-    def __init__(self, state: State, surveyed: Fleet) -> None:
+    def __init__(self, state: State, surveyed: Fleet, doing: str) -> None:
         self.plans: list[Plan] = []
         self.is_taken = False
         self._state = state
+        self._doing = _line(doing)
         self._generations = {m.name: m.observed.lease.generation for m in surveyed}
         self._holding = Holding(token_hex(16))
         self._asked: list[Host] = []
@@ -150,7 +153,7 @@ class RunLease:
 
     def _ask_to_take(self, member: Member, host: Host, ttl_s: int) -> channel.Result:
         generation = self._generations[member.name]
-        words = [str(ttl_s), str(generation), owner(), _line(" ".join(options.current().deploys))]
+        words = [str(ttl_s), str(generation), owner(), self._doing]
         return self._ask(host, "take", *words, limit_s=ASK_S)
 
     def _keep(self, host: Host, ttl_s: int, until_s: float) -> None:

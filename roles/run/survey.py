@@ -73,7 +73,7 @@ def survey(roles: tuple[Role, ...] = SYSTEM) -> None:
     state = ctx_state.get()
     with _lock:
         if is_surveyed(state):
-            lease.announce(state, current_fleet(state), [role.plan for role in roles])
+            _announce(state, current_fleet(state), roles)
             return
         try:
             fleet = _survey(state, roles)
@@ -81,7 +81,7 @@ def survey(roles: tuple[Role, ...] = SYSTEM) -> None:
             found = report.counted(len(refused.problems), "problem")
             raise DeployError(f"{found}, and nothing was changed:\n{refused}") from None
         remember(state, fleet)
-        lease.announce(state, fleet, [role.plan for role in roles])
+        _announce(state, fleet, roles)
         changes = [change for role in roles for change in role.plan(fleet)]
         report.warned(host_check.warnings(fleet, _host_checks(roles)))
         report.planned(changes, len(fleet.members))
@@ -128,6 +128,11 @@ def _survey(state: State, roles: tuple[Role, ...]) -> Fleet:
     if problems:
         raise Refused(problems)
     return fleet
+
+
+def _announce(state: State, fleet: Fleet, roles: tuple[Role, ...]) -> None:
+    plans = [role.plan for role in roles]
+    lease.announce(state, fleet, plans, " ".join(options.current().deploys))
 
 
 def _leased(fleet: Fleet) -> list[Problem]:
