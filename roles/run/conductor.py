@@ -86,12 +86,12 @@ def conduct(state: State, treatments: list[Treatment], pace: Pace, hosts: int) -
         left = [treatment for later in batches[number:] for treatment in later]
         if len(failures) > pace.max_failures:
             return _stopped(failures, left, "The rollout stopped")
-        if any(why_lost(treatment.host) for treatment in batch):
-            return _stopped(failures, left, "The lease is lost")
         if pace.limit_s is not None and time.monotonic() - began > pace.limit_s:
             return _stopped(failures, left, f"The rollout took more than {pace.limit_s} s")
         if number:
-            _pause(pace.pause_s)
+            _pause(pace.pause_s, batch[0].host)
+        if why_lost(batch[0].host):
+            return _stopped(failures, left, "The lease is lost")
         exit_if_interrupted(left)
         if len(batches) > 1:
             logger.info(f"    batch {number + 1} of {len(batches)}: {_named(batch)}")
@@ -118,10 +118,10 @@ def _named(treatments: list[Treatment]) -> str:
     return ", ".join(treatment.host.name for treatment in treatments)
 
 
-def _pause(pause_s: int) -> None:
-    """Wait between two batches, unless the operator wants to go."""
+def _pause(pause_s: int, host: Host) -> None:
+    """Wait between two batches, unless the operator wants to go, or the run must."""
     ends = time.monotonic() + pause_s
-    while time.monotonic() < ends and not interrupt.requested():
+    while time.monotonic() < ends and not (interrupt.requested() or why_lost(host)):
         gevent.sleep(POLL_S)
 
 

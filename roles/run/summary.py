@@ -44,7 +44,8 @@ def tell(state: State, briefly: bool) -> None:
     found = observe_all(state, dict.fromkeys(hosts.values()))
     read = {host.name: result for host, result in found.items() if isinstance(result, Observed)}
     standings = [s for member in fleet if member.name in read for s in of(member, read)]
-    logger.info("--> What runs now:")
+    if standings:
+        logger.info("--> What runs now:")
     for line in shares(fleet, standings) if briefly else lines(standings):
         logger.info(f"    {line}")
     for host, result in found.items():

@@ -14,14 +14,12 @@ import pytest
 
 from tests.lab import LabHost
 from tests.lab.conftest import Fleet
-from tests.lab.reading import containers, of_each, registry, wait_until
+from tests.lab.reading import LEASE, containers, leased_to, marks, of_each, wait_until
 from tests.lab.running import Run, Running
 
 ENGINE = "sayhello-service-engine"
 OWNER = f"{getpass.getuser()}@{socket.gethostname()}"
 HOLDER = rf"{re.escape(OWNER)} since \d\d:\d\d:\d\d \(deploy/soa\.py\)"
-MARKS = "/osp/drain"
-RECORD = "/var/lib/dockyard/lease/record"
 SHORT_S = 10
 SHORT = ("--data", f"rollout.lease_s={SHORT_S}")
 
@@ -96,24 +94,17 @@ def rounds(fleet: Fleet, container: str) -> dict[str, str | None]:
 
 def is_free(fleet: Fleet) -> bool:
     """Whether nobody has the lease, given back or never taken."""
-    first = of_each(fleet.hosts, lambda host: host.run(f"head -n 1 {RECORD}").stdout.strip())
-    return not any(first.values())
+    return not any(of_each(fleet.hosts, leased_to).values())
 
 
 def await_expiry(fleet: Fleet) -> None:
     """Return when the lease that somebody has on the hosts has run out, by their clock."""
-    expires = f"[ $(date +%s) -ge $(sed -n 2p {RECORD}) ]"
+    expires = f"[ $(date +%s) -ge $(sed -n 2p {LEASE}) ]"
     wait_until(
         lambda: all(h.run(expires, check=False).returncode == 0 for h in fleet.hosts),
         "the lease has run out",
         2 * SHORT_S,
     )
-
-
-def marks(fleet: Fleet) -> list[str]:
-    with registry(fleet.registry) as client:
-        found: list[str] = client.get_children(MARKS) if client.exists(MARKS) else []
-        return found
 
 
 def start_engine(fleet: Fleet, host: str, name: str, *options: str) -> Running:
@@ -188,7 +179,7 @@ def test_one_that_was_suspended_past_its_lease_changes_nothing_more(fleet: Fleet
     assert run.done == []
     assert changes_since(fleet, since) == []
     assert rounds(fleet, ENGINE)["app-1"] == "other"
-    assert marks(fleet) == []
+    assert marks(fleet.registry) == []
     assert is_free(fleet)
 
 
@@ -237,7 +228,7 @@ def test_ctrl_c_at_any_step_gives_the_lease_back_and_tells_what_runs(
     run = running.wait(120)
     assert run.exit_code == 130, run.output
     assert is_free(fleet)
-    assert marks(fleet) == []
+    assert marks(fleet.registry) == []
     _, summary = run.output.split("--> What runs now:")
     told = [line.split() for line in summary.splitlines() if line.strip()]
     ours = of_each(fleet.hosts, containers)
