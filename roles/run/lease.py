@@ -50,7 +50,7 @@ Plan = Callable[[Fleet], list[Change]]
 def check(fleet: Fleet) -> list[Problem]:
     """Who changes the hosts now; one problem for each run that does."""
     held: dict[str, list[Member]] = {}
-    for member in fleet:
+    for member in sorted(fleet, key=_by_name):
         if member.observed.lease.is_held:
             held.setdefault(member.observed.lease.token, []).append(member)
     return [_held(members[0].name, members[0].observed.lease, members) for members in held.values()]
@@ -112,7 +112,7 @@ class RunLease:
 
     def take(self, fleet: Fleet) -> None:
         """The first host by name decides between two that come at once; then the rest."""
-        first, *rest = sorted(fleet, key=lambda member: member.name)
+        first, *rest = sorted(fleet, key=_by_name)
         problem = self._take(first)
         problems = [problem] if problem else []
         if not problems:
@@ -227,6 +227,10 @@ class RunLease:
 
 
 _runs: WeakKeyDictionary[State, RunLease] = WeakKeyDictionary()
+
+
+def _by_name(member: Member) -> str:
+    return member.name
 
 
 def _not_taken(host: str, result: channel.Result) -> Problem:
