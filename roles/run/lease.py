@@ -24,15 +24,16 @@ from pyinfra.connectors.ssh import SSHConnector
 
 from roles.observed import channel, forget, holding
 from roles.observed.holding import Holding
-from roles.observed.lease import Lease, parse_lease
+from roles.observed.lease import parse_lease
+from roles.run import busy, interrupt
 from roles.run.changes import Change
+from roles.run.conductor import exit_if_interrupted
 from roles.run.current import AT_ONCE, current_fleet
 from roles.run.fleet import Fleet, Member
 from roles.run.problems import Problem, Refused
 from roles.run.report import counted
 
 SCRIPT = (Path(__file__).parent / "lease.sh").read_bytes()
-RUNNING, HELD, CHANGED = 73, 75, 76
 ASK_S = 20
 AWAIT_S = 120
 """How long a command that a dead run has left on a host is waited for."""
@@ -45,23 +46,6 @@ _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 _ON_STDIN = 'script=$(cat); eval "$script"'
 
 Plan = Callable[[Fleet], list[Change]]
-
-
-def check(fleet: Fleet) -> list[Problem]:
-    """Who changes the hosts now; one problem for each run that does."""
-    held: dict[str, list[Member]] = {}
-    for member in sorted(fleet, key=_by_name):
-        if member.observed.lease.is_held:
-            held.setdefault(member.observed.lease.token, []).append(member)
-    return [_held(members[0].name, members[0].observed.lease, members) for members in held.values()]
-
-
-def _held(host: str, lease: Lease, members: Iterable[Member] = ()) -> Problem:
-    others = [member.name for member in members if member.name != host]
-    more = f", as {counted(len(others), 'host')} more" if others else ""
-    wait = "wait for it; that of a run that died runs out by itself"
-    text = f"held by {lease.holder}, until {lease.expiry} unless renewed{more}; {wait}"
-    return Problem(host, "lease", text)
 
 
 def announce(state: State, fleet: Fleet, plans: Iterable[Plan], doing: str) -> None:
@@ -90,10 +74,10 @@ def take_for_changes(state: State) -> None:
 def give_back(state: State) -> bool:
     """Give the lease back, at the end of a run; tells whether it had been taken."""
     run = _runs.get(state)
-    if run is None or not run.is_taken:
+    if run is None:
         return False
     run.release()
-    return True
+    return run.is_taken
 
 
 class RunLease:
@@ -112,13 +96,14 @@ class RunLease:
 
     def take(self, fleet: Fleet) -> None:
         """The first host by name decides between two that come at once; then the rest."""
-        first, *rest = sorted(fleet, key=_by_name)
+        first, *rest = sorted(fleet, key=busy.by_name)
         problem = self._take(first)
         problems = [problem] if problem else []
         if not problems:
             problems = [found for found in Pool(AT_ONCE).map(self._take, rest) if found]
         if problems:
             self.release()
+            exit_if_interrupted()
             found = counted(len(problems), "problem")
             raise DeployError(f"{found}, and nothing was changed:\n{Refused(problems)}")
         self.is_taken = True
@@ -133,7 +118,9 @@ class RunLease:
         began = now_s = _now()
         try:
             result = self._ask_to_take(member, host, ttl_s)
-            while result.exit_code == RUNNING and now_s - began < AWAIT_S:
+            while result.exit_code == busy.RUNNING and not interrupt.requested():
+                if now_s - began > AWAIT_S:
+                    break
                 if not self._is_late:
                     lease = parse_lease(result.text.splitlines())
                     host.log(f"waiting: a command still runs of {lease.holder}")
@@ -145,7 +132,7 @@ class RunLease:
             return Problem(member.name, "lease", str(error))
         if result.exit_code != 0:
             self._asked.remove(host)
-            return _not_taken(member.name, result)
+            return busy.not_taken(member.name, result.exit_code, result.text, result.stderr_text)
         self._is_late |= "late" in result.text.split()
         holding.hold(host, self._holding)
         self._keepers.append(gevent.spawn(self._keep, host, ttl_s, now_s + ttl_s))
@@ -188,9 +175,10 @@ class RunLease:
     def release(self) -> None:
         """Give it back wherever it was asked for: a host may have given it without our knowing."""
         gevent.killall(self._keepers)
-        for host in self._asked:
+        asked, self._asked = self._asked, []
+        for host in asked:
             holding.hold(host, None)
-        Pool(AT_ONCE).map(self._release, self._asked)
+        Pool(AT_ONCE).map(self._release, asked)
 
     def _release(self, host: Host) -> None:
         """Where it was lost, the host says so: there is nothing to give back."""
@@ -227,23 +215,6 @@ class RunLease:
 
 
 _runs: WeakKeyDictionary[State, RunLease] = WeakKeyDictionary()
-
-
-def _by_name(member: Member) -> str:
-    return member.name
-
-
-def _not_taken(host: str, result: channel.Result) -> Problem:
-    lease = parse_lease(result.text.splitlines())
-    if result.exit_code == HELD:
-        return _held(host, lease)
-    if result.exit_code == CHANGED:
-        by = f"by {lease.holder}" if lease.owner else "and its record is gone"
-        return Problem(host, "lease", f"changed since the survey, {by}; run again")
-    if result.exit_code == RUNNING:
-        text = f"a command still runs on it, of {lease.holder}; wait until that has ended"
-        return Problem(host, "lease", text)
-    return Problem(host, "lease", result.stderr_text or f"exited with {result.exit_code}")
 
 
 def owner() -> str:

@@ -70,6 +70,10 @@ one_writer() {
 }
 
 take() {
+    command -v flock >/dev/null || {
+        echo 'lease: expected flock, of util-linux; install it' >&2
+        exit 1
+    }
     mkdir -p "$home" && exec 9>>"$running" || exit 1
     look
     ! is_held || { tell; exit 75; }
@@ -108,8 +112,12 @@ release() {
 run() {
     mine=$1
     shift
+    look
     [ -r "$running" ] || refuse "$mine"
-    exec 9<"$running" && flock -s -w "$await_writer_s" 9 || refuse "$mine"
+    exec 9<"$running" && flock -s -w "$await_writer_s" 9 || {
+        echo "lease: another process holds $running; this was not done" >&2
+        exit 77
+    }
     look
     [ "$token" = "$mine" ] && is_held || refuse "$mine"
     "$@" 9<&-

@@ -29,7 +29,7 @@ from roles.images import plan as images
 from roles.observed import IpAddress, Look, Observed
 from roles.proxy import plan as proxy
 from roles.registry import plan as registry
-from roles.run import conflicts, lease, options, report
+from roles.run import busy, conflicts, lease, options, report
 from roles.run.address import (
     NoAddress,
     by_family,
@@ -39,7 +39,7 @@ from roles.run.address import (
 )
 from roles.run.callbacks import connect_error
 from roles.run.changes import Change
-from roles.run.current import AT_ONCE, current_fleet, is_surveyed, observe_all, remember
+from roles.run.current import AT_ONCE, is_surveyed, observe_all, remember, surveyed_fleet
 from roles.run.fleet import Fleet, Member
 from roles.run.problems import Problem, Refused
 from roles.run.wanted import Wanted, validated
@@ -73,7 +73,7 @@ def survey(roles: tuple[Role, ...] = SYSTEM) -> None:
     state = ctx_state.get()
     with _lock:
         if is_surveyed(state):
-            _announce(state, current_fleet(state), roles)
+            _announce(state, surveyed_fleet(state), roles)
             return
         try:
             fleet = _survey(state, roles)
@@ -137,7 +137,7 @@ def _announce(state: State, fleet: Fleet, roles: tuple[Role, ...]) -> None:
 
 def _leased(fleet: Fleet) -> list[Problem]:
     """Who only looks may do so while another deploys: but what is seen is about to change."""
-    found = lease.check(fleet)
+    found = busy.check(fleet)
     if not options.current().dry:
         return found
     for problem in found:

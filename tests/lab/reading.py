@@ -151,6 +151,16 @@ def leased_to(host: LabHost) -> str:
     return host.run(f"head -n 1 {LEASE}").stdout.strip()
 
 
+def await_expiry(hosts: Sequence[LabHost], limit_s: float) -> None:
+    """Return when the lease of a run that died has run out, by the hosts' own clocks."""
+    is_over = f"[ $(date +%s) -ge $(sed -n 2p {LEASE}) ]"
+    wait_until(
+        lambda: all(host.run(is_over, check=False).returncode == 0 for host in hosts),
+        "the lease has run out",
+        limit_s,
+    )
+
+
 def four_letters(host: LabHost, word: str, port: int = 2181) -> dict[str, str]:
     """Return what a registry server answers to `srvr`, by the start of its lines."""
     with socket.create_connection((host.address, port), timeout=ASK_S) as connection:

@@ -14,7 +14,7 @@ import pytest
 
 from tests.lab import LabHost
 from tests.lab.conftest import Fleet
-from tests.lab.reading import LEASE, containers, leased_to, marks, of_each, wait_until
+from tests.lab.reading import await_expiry, containers, leased_to, marks, of_each
 from tests.lab.running import Run, Running
 
 ENGINE, CALLER = "sayhello-service-engine", "osp-sdk"
@@ -97,16 +97,6 @@ def is_free(fleet: Fleet) -> bool:
     return not any(of_each(fleet.hosts, leased_to).values())
 
 
-def await_expiry(fleet: Fleet) -> None:
-    """Return when the lease that somebody has on the hosts has run out, by their clock."""
-    expires = f"[ $(date +%s) -ge $(sed -n 2p {LEASE}) ]"
-    wait_until(
-        lambda: all(h.run(expires, check=False).returncode == 0 for h in fleet.hosts),
-        "the lease has run out",
-        2 * SHORT_S,
-    )
-
-
 def start_engine(fleet: Fleet, host: str, name: str, *options: str) -> Running:
     """Begin to replace one host's engine by one whose ROUND is `name`."""
     change = f"soa_engine.environment.ROUND={name}"
@@ -164,7 +154,7 @@ def test_one_that_was_suspended_past_its_lease_changes_nothing_more(fleet: Fleet
     suspended = start_engine(fleet, "app-1", "suspended", *SHORT)
     suspended.wait_for(r"draining .*:1080")
     suspended.send(signal.SIGSTOP)
-    await_expiry(fleet)
+    await_expiry(fleet.hosts, 2 * SHORT_S)
     other = start_engine(fleet, "app-1", "other").wait()
     assert other.exit_code == 0, other.output
     since = now_of(fleet.registry)
@@ -196,7 +186,7 @@ def test_one_that_was_killed_blocks_the_next_until_its_lease_runs_out(fleet: Fle
     )
     assert refused.done == []
 
-    await_expiry(fleet)
+    await_expiry(fleet.hosts, 2 * SHORT_S)
     following = start_caller(fleet, "next").wait()
     assert following.exit_code == 0, following.output
     assert rounds(fleet, CALLER) == {fleet.registry.name: "next"}

@@ -15,7 +15,7 @@ from pyinfra.api import DeployError, State
 
 from roles.observed import Lease, channel, holding, is_fresh
 from roles.observed.channel import LeaseLost
-from roles.run import lease
+from roles.run import busy, lease
 from roles.run.changes import Change
 from roles.run.fleet import Fleet
 from roles.run.problems import Problem
@@ -229,7 +229,7 @@ def test_who_has_the_hosts_now_is_told_once() -> None:
     one = held("a1")
     holder = f"held by {one.holder}, until {one.expiry} unless renewed"
     wait = "wait for it; that of a run that died runs out by itself"
-    assert lease.check(found) == [
+    assert busy.check(found) == [
         Problem("app-1", "lease", f"{holder}, as 1 host more; {wait}"),
         Problem("registry-1", "lease", f"{holder}; {wait}"),
     ]

@@ -11,7 +11,8 @@ import pytest
 
 from roles.observed.holding import REFUSED
 from roles.observed.lease import Lease, parse_lease
-from roles.run.lease import CHANGED, HELD, RUNNING, SCRIPT
+from roles.run.busy import CHANGED, HELD, RUNNING
+from roles.run.lease import SCRIPT
 
 HOME = b"/var/lib/dockyard/lease"
 NOW_S = 1_764_000_000
