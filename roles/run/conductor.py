@@ -202,7 +202,7 @@ def _error_of(step: Callable[[], None]) -> str | None:
 
 def _put_back_aside(treatment: Treatment, away: Away) -> str | None:
     """Put back what ran before, out of service if that can be had: the new one may serve."""
-    if treatment.take_back is None:
+    if treatment.take_back is None or why_lost(treatment.host):
         return None
     try:
         with treatment.aside(away):
@@ -220,8 +220,11 @@ def _settle(treatment: Treatment) -> None:
 
 
 def _put_back(treatment: Treatment, away: Away) -> str | None:
+    """Nothing where the lease is lost: the next run goes on from there."""
+    if treatment.take_back is None or why_lost(treatment.host):
+        return None
     try:
-        return treatment.take_back(away) if treatment.take_back else None
+        return treatment.take_back(away)
     except FAILURES as error:
         treatment.host.log(f"what ran before is not put back, or not proven: {error}", logger.error)
         return None
