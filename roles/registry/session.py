@@ -92,8 +92,12 @@ class Registry:
         return bool(found and found.owner_session_id == self.client.client_id[0])
 
     def unmark(self, name: str) -> None:
-        """Take the mark away; where that can't be told now, it goes with the session."""
-        self._delete(f"{DRAIN_PATH}/{name}")
+        """Take our mark away; where that can't be told now, it goes with the session.
+
+        Never another's: a run that was suspended may wake up where the next one drains.
+        """
+        if self.has_marked(name):
+            self._delete(f"{DRAIN_PATH}/{name}")
 
     def made(self, folder: str, name: str) -> int | None:
         """Which transaction has made a node; None where there is none, or none can be told."""

@@ -13,6 +13,7 @@ from gevent import Timeout
 from kazoo.exceptions import ConnectionLoss, NodeExistsError, NoNodeError
 from kazoo.handlers.threading import KazooTimeoutError
 
+from roles.observed.channel import LeaseLost
 from roles.registry.session import ASK_S, DRAIN_PATH, Registry, session
 from tests.unit.build import local_state
 
@@ -270,3 +271,26 @@ def test_a_registry_that_takes_connections_and_says_nothing(
         with pytest.raises(ConnectionError, match=text), session(via, place):
             pytest.fail("nobody has answered")
     assert time.monotonic() - began < 5
+
+
+def test_who_has_lost_the_lease_marks_and_removes_nothing_but_takes_its_mark_away(
+    client: Client,
+) -> None:
+    def refuse() -> None:
+        raise LeaseLost("app-1: lease: bob@desk took it")
+
+    client.nodes[MARK] = Node(b"", OURS)
+    registry = Registry(client, refuse)
+    with pytest.raises(LeaseLost):
+        registry.remove(DRAIN_PATH, NAME)
+    with pytest.raises(LeaseLost):
+        registry.mark("198.18.0.12:1080", "rollout")
+    assert set(client.nodes) == {MARK}
+    registry.unmark(NAME)
+    assert not client.nodes
+
+
+def test_the_mark_of_another_session_is_not_taken_away(client: Client, registry: Registry) -> None:
+    client.nodes[MARK] = Node(b"", ANOTHERS)
+    registry.unmark(NAME)
+    assert MARK in client.nodes
