@@ -114,20 +114,8 @@ class RunLease:
     def _take(self, member: Member) -> Problem | None:
         host = self._state.inventory.get_host(member.name)
         self._asked.append(host)
-        ttl_s = member.wanted.rollout.lease_s
-        began = now_s = _now()
         try:
-            result = self._ask_to_take(member, host, ttl_s)
-            while result.exit_code == busy.RUNNING and not interrupt.requested():
-                if now_s - began > AWAIT_S:
-                    break
-                if not self._is_late:
-                    lease = parse_lease(result.text.splitlines())
-                    host.log(f"waiting: a command still runs of {lease.holder}")
-                self._is_late = True
-                gevent.sleep(1)
-                now_s = _now()
-                result = self._ask_to_take(member, host, ttl_s)
+            result, asked_s = self._ask_to_take(member, host)
         except channel.RemoteError as error:
             return Problem(member.name, "lease", str(error))
         if result.exit_code != 0:
@@ -135,13 +123,25 @@ class RunLease:
             return busy.not_taken(member.name, result.exit_code, result.text, result.stderr_text)
         self._is_late |= "late" in result.text.split()
         holding.hold(host, self._holding)
-        self._keepers.append(gevent.spawn(self._keep, host, ttl_s, now_s + ttl_s))
+        ttl_s = member.wanted.rollout.lease_s
+        self._keepers.append(gevent.spawn(self._keep, host, ttl_s, asked_s + ttl_s))
         return None
 
-    def _ask_to_take(self, member: Member, host: Host, ttl_s: int) -> channel.Result:
-        generation = self._generations[member.name]
+    def _ask_to_take(self, member: Member, host: Host) -> tuple[channel.Result, float]:
+        """Ask until no command of a run that died runs any more; say when was asked last."""
+        generation, ttl_s = self._generations[member.name], member.wanted.rollout.lease_s
         words = [str(ttl_s), str(generation), owner(), self._doing]
-        return self._ask(host, "take", *words, limit_s=ASK_S)
+        ends_s = _now() + AWAIT_S
+        while True:
+            asked_s = _now()
+            result = self._ask(host, "take", *words, limit_s=ASK_S)
+            if result.exit_code != busy.RUNNING or asked_s > ends_s or interrupt.requested():
+                return result, asked_s
+            lease = parse_lease(result.text.splitlines())
+            if lease.owner and not self._is_late:
+                host.log(f"waiting: a command still runs of {lease.holder}")
+            self._is_late = True
+            gevent.sleep(1)
 
     def _keep(self, host: Host, ttl_s: int, until_s: float) -> None:
         """Renew the lease on a host until it is given back or lost."""

@@ -158,6 +158,25 @@ def test_one_that_ran_out_is_taken_and_the_hosts_are_read_again(hosts: Hosts) ->
     lease.give_back(state)
 
 
+def test_a_command_that_a_dead_run_has_left_is_waited_for(
+    hosts: Hosts, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    hosts.take("app-1", ttl_s=4)
+    script = str(hosts.folder / "app-1" / "lease.sh")
+    left = subprocess.Popen(["sh", script, "do", "b2", "sh", "-c", "echo begun; sleep 7"])
+    hosts_lease = Lease("b2", 0, 1, "bob@desk")
+    first = member("app-1", observed=replace(bare(), lease=hosts_lease))
+    gevent.sleep(5)
+    state = state_of(fleet(first, member("app-2"), member("registry-1")))
+    begin(state)
+    assert left.poll() == 0, "it had ended before"
+    assert "waiting: a command still runs of bob@desk since" in caplog.text
+    assert hosts.holders() == ["we"] * 3
+    assert not any(is_fresh(state, host) for host in state.inventory)
+    lease.give_back(state)
+
+
 def test_nobody_s_is_taken_on_what_the_survey_has_read(hosts: Hosts, state: State) -> None:
     begin(state)
     assert all(is_fresh(state, host) for host in state.inventory)
