@@ -30,6 +30,8 @@ rollout = {
     "pause_s": 0,
     # No further batch is begun when a rollout has taken that long. None: no limit.
     "limit_s": None,
+    # How long the hosts stay a run's that died, or was suspended, before another may deploy.
+    "lease_s": 60,
 }
 
 docker_engine = {

@@ -1,6 +1,7 @@
 """What a host is: one probe over one SSH channel, parsed into one typed value."""
 
 from roles.observed.fitness import Disk, Fitness, Listener, Source
+from roles.observed.lease import Lease
 from roles.observed.model import (
     Address,
     Container,
@@ -24,6 +25,7 @@ __all__ = [
     "Image",
     "IpAddress",
     "IpNetwork",
+    "Lease",
     "Listener",
     "Look",
     "Observed",

@@ -23,7 +23,7 @@ from pyinfra.api.exceptions import PyinfraError
 from pyinfra.connectors.local import LocalConnector
 from pyinfra.connectors.util import make_unix_command_for_host
 
-from roles.observed import sudo
+from roles.observed import holding, sudo
 from roles.observed.noise import MARK, SAY_MARK
 
 CHUNK_BYTES = 256 * 1024
@@ -36,11 +36,17 @@ NO_EXIT_STATUS = -1
 GRACE_S = 5
 """What a remote command that ignores SIGTERM is given, before `timeout` kills it."""
 
+ASK_S = 20
+
 Sink = Callable[[bytes], Any]
 
 
 class RemoteError(PyinfraError):
     """A command on a host failed, was too slow, or printed too much; the text says which."""
+
+
+class LeaseLost(RemoteError):
+    """The hosts are another run's now, or nobody's: the command was not run."""
 
 
 @dataclass(frozen=True)
@@ -76,20 +82,28 @@ def run(
     on_stdout: Sink | None = None,
     check: bool = True,
     called: str | None = None,
+    guarded: bool = True,
 ) -> Result:
     """Run a command on a host, with the host's own sudo settings.
+
+    Where this run has the lease, the host runs it only while that holds, unless not `guarded`.
 
     A list is quoted word by word; a string is given to `sh` as it is. `stdin` may be an iterator of
     chunks; with `on_stdout` the output goes there, chunk by chunk, and is not kept. The time limit
     (seconds) ends the remote process too. Errors show the command, or what it is `called`.
 
     Raises:
+        LeaseLost: the lease is another's, or has run out.
         RemoteError: the command exited with another status than 0 (unless `check` is False), took
             longer than `timeout_s`, or printed more than 64 MiB that nobody takes.
     """
+    held = holding.holding_of(host) if guarded else None
+    if held:
+        raise_if_lost(host)
     words = ["sh", "-c", command] if isinstance(command, str) else command
     bounded = ["timeout", "-k", str(GRACE_S), f"{timeout_s:g}", *words]
-    line, preface = _as_configured(state, host, f"{SAY_MARK}exec {shlex.join(bounded)}")
+    sent = shlex.join([*(held.guard if held else ()), *bounded])
+    line, preface = _as_configured(state, host, f"{SAY_MARK}exec {sent}")
     chunks = [stdin] if isinstance(stdin, bytes) else stdin
     stdout, stderr = _Collected(on_stdout, after=f"{MARK}\n".encode()), _Collected()
     shown = command if isinstance(command, str) else shlex.join(command)
@@ -103,6 +117,9 @@ def run(
     except (OSError, EOFError, SSHException) as error:
         raise RemoteError(f"the connection broke during {shown}: {error}") from error
     result = Result(exit_code, stdout.kept, stderr.kept)
+    if held and exit_code == holding.REFUSED and (said := holding.refusal(result.stderr_text)):
+        held.lose(host, said)
+        raise_if_lost(host)
     if exit_code == NO_EXIT_STATUS:
         raise RemoteError(f"the connection broke during {shown}; it may have gone on there")
     if exit_code in ENDED_BY_TIMEOUT:
@@ -110,6 +127,23 @@ def run(
     if check and exit_code != 0:
         raise RemoteError(f"{shown} exited with {exit_code}\n{result.last_lines}".rstrip())
     return result
+
+
+def raise_if_lost(host: Host) -> None:
+    """Raise LeaseLost where this run had the lease, and has it no more."""
+    why = holding.why_lost(host)
+    if why:
+        raise LeaseLost(why)
+
+
+def ask_lease(state: State, host: Host) -> None:
+    """Have a host say that the lease holds, before what no command of the host's does.
+
+    Raises:
+        RemoteError: it does not, or can't be asked. Not where this run has taken none.
+    """
+    if holding.holding_of(host):
+        run(state, host, ["true"], timeout_s=ASK_S)
 
 
 def stream(

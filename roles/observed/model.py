@@ -9,6 +9,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any
 
 from roles.observed.fitness import Fitness
+from roles.observed.lease import Lease
 
 IpAddress = IPv4Address | IPv6Address
 IpNetwork = IPv4Network | IPv6Network
@@ -158,6 +159,8 @@ class Observed:
     drained: Drained | None = None
     """By whom, and until when; None where nobody has, or the time is over by the host's clock."""
     fitness: Fitness = field(default_factory=Fitness)
+    lease: Lease = field(default_factory=Lease)
+    """As it was before anything else was read."""
     clock_skew_s: float | None = None
     """How far the host's clock is ahead of ours; 0 where the probe's own time explains it."""
 

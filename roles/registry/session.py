@@ -6,7 +6,7 @@ import getpass
 import json
 import logging
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +19,7 @@ from kazoo.handlers.gevent import SequentialGeventHandler
 from kazoo.handlers.threading import KazooTimeoutError
 from pyinfra.api import Host
 
+from roles.observed import channel
 from roles.observed.tunnel import forwarded
 from roles.run.address import endpoint, split_endpoints
 
@@ -36,6 +37,10 @@ logging.getLogger("kazoo").addHandler(logging.NullHandler())
 _UNTOLD = (KazooException, KazooTimeoutError, Timeout)
 
 
+def _no_lease() -> None:
+    return
+
+
 @dataclass(frozen=True)
 class Registry:
     """An open session with the registry.
@@ -44,6 +49,8 @@ class Registry:
     """
 
     client: KazooClient
+    ask_lease: Callable[[], None] = _no_lease
+    """Raises where this run may change nothing more; asked before something is."""
 
     def names(self, folder: str) -> frozenset[str] | None:
         """The names of a folder's nodes; None while that can't be told."""
@@ -80,8 +87,12 @@ class Registry:
         return bool(found and found.owner_session_id == self.client.client_id[0])
 
     def unmark(self, name: str) -> None:
-        """Take the mark away; where that can't be told now, it goes with the session."""
-        self.remove(DRAIN_PATH, name)
+        """Take our mark away; where that can't be told now, it goes with the session.
+
+        Never another's: a run that was suspended may wake up where the next one drains.
+        """
+        if self.has_marked(name):
+            self._delete(f"{DRAIN_PATH}/{name}")
 
     def keep_marked(self, name: str, until: int, told: Mapping[str, str]) -> bool:
         """Ask who is registered as `name` to drain until then, whether this session lives or not.
@@ -112,6 +123,7 @@ class Registry:
 
     def _create(self, path: str, told: Mapping[str, str], ephemeral: bool = False) -> bool:
         """Make a node that says who made it, and when; tells whether it was made now."""
+        self.ask_lease()
         by = f"{getpass.getuser()}@{socket.gethostname()}"
         since = datetime.now(UTC).isoformat(timespec="seconds")
         text = json.dumps({"by": by, "since": since, **told}).encode()
@@ -136,8 +148,12 @@ class Registry:
 
     def remove(self, folder: str, name: str) -> bool:
         """Remove a node; tells whether it is gone."""
+        self.ask_lease()
+        return self._delete(f"{folder}/{name}")
+
+    def _delete(self, path: str) -> bool:
         try:
-            self.client.delete_async(f"{folder}/{name}").get(timeout=ASK_S)
+            self.client.delete_async(path).get(timeout=ASK_S)
         except NoNodeError:
             return True
         except _UNTOLD:
@@ -169,7 +185,7 @@ def session(via: Host, connection: str) -> Iterator[Registry]:
             ) from error
         finally:
             stack.callback(_close, client)
-        yield Registry(client)
+        yield Registry(client, lambda: channel.ask_lease(via.state, via))
 
 
 def _close(client: KazooClient) -> None:

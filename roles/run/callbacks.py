@@ -12,9 +12,11 @@ from pyinfra.api.state import BaseStateCallback
 from pyinfra.connectors.ssh import SSHConnector
 
 from roles.observed import forget
+from roles.observed.holding import guard_operations
 from roles.observed.noise import ignore_noise, take_any_bytes
 from roles.observed.sudo import hide_password
 from roles.run.conductor import exit_if_interrupted
+from roles.run.lease import take_for_changes
 
 KEEPALIVE_S = 30
 """A long build says nothing for minutes; a firewall on the way would forget the connection."""
@@ -48,6 +50,7 @@ class Callbacks(BaseStateCallback):
     def host_connect(state: State, host: Host) -> None:
         hide_password(host)
         ignore_noise(host)
+        guard_operations(host)
         if isinstance(host.connector, SSHConnector) and host.connector.client:
             transport = host.connector.client.get_transport()
             if transport:
@@ -59,14 +62,15 @@ class Callbacks(BaseStateCallback):
 
     @staticmethod
     def operation_start(state: State, op_hash: str) -> None:
-        """After a prompt, look at the hosts anew.
+        """After a prompt, look at the hosts anew; before the first change, take the lease.
 
-        Somebody may have changed them while the operator was reading.
+        Somebody may have changed the hosts while the operator was reading.
         """
         if state.should_check_for_changes() and state not in _prompted:
             _prompted.add(state)
             for host in state.inventory:
                 forget(host)
+        take_for_changes(state)
 
 
 def connect_error(host: Host) -> str:

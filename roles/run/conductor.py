@@ -18,6 +18,7 @@ from pyinfra import logger
 from pyinfra.api import Host, State
 
 from roles.observed import channel, forget
+from roles.observed.holding import why_lost
 from roles.observed.parse import ProbeError
 from roles.run import interrupt
 from roles.run.changes import Change
@@ -146,7 +147,9 @@ def _carried_out(
         if pace.limit_s is not None and time.monotonic() - began > pace.limit_s:
             return failures, left, f"The rollout took more than {pace.limit_s} s"
         if number:
-            _pause(pace.pause_s)
+            _pause(pace.pause_s, batch[0].host)
+        if why_lost(batch[0].host):
+            return _stopped(failures, left, "The lease is lost")
         exit_if_interrupted(left)
         if len(batches) > 1:
             logger.info(f"    batch {number + 1} of {len(batches)}: {_named(batch)}")
@@ -169,10 +172,10 @@ def _named(treatments: list[Treatment]) -> str:
     return ", ".join(treatment.host.name for treatment in treatments)
 
 
-def _pause(pause_s: int) -> None:
-    """Wait between two batches, unless the operator wants to go."""
+def _pause(pause_s: int, host: Host) -> None:
+    """Wait between two batches, unless the operator wants to go, or the run must."""
     ends = time.monotonic() + pause_s
-    while time.monotonic() < ends and not interrupt.requested():
+    while time.monotonic() < ends and not (interrupt.requested() or why_lost(host)):
         gevent.sleep(POLL_S)
 
 
@@ -181,10 +184,12 @@ def wait_until(host: Host, missing: Callable[[], str | None], timeout_s: float) 
 
     Raises:
         NotProven: it still returned something after `timeout_s` seconds.
+        LeaseLost: nothing may be changed any more, whatever it is waited for.
     """
     start = time.monotonic()
     said = start
     while problem := missing():
+        channel.raise_if_lost(host)
         now = time.monotonic()
         if now - start > timeout_s:
             raise NotProven(f"{problem}, {timeout_s:g} s after it should")
@@ -266,7 +271,7 @@ def _error_of(step: Callable[[], None]) -> str | None:
 
 def _put_back_aside(treatment: Treatment, away: Away) -> str | None:
     """Put back what ran before, out of service if that can be had: the new one may serve."""
-    if treatment.take_back is None:
+    if treatment.take_back is None or why_lost(treatment.host):
         return None
     try:
         with treatment.aside(away):
@@ -284,8 +289,11 @@ def _settle(treatment: Treatment) -> None:
 
 
 def _put_back(treatment: Treatment, away: Away) -> str | None:
+    """Nothing where the lease is lost: the next run goes on from there."""
+    if treatment.take_back is None or why_lost(treatment.host):
+        return None
     try:
-        return treatment.take_back(away) if treatment.take_back else None
+        return treatment.take_back(away)
     except FAILURES as error:
         treatment.host.log(f"what ran before is not put back, or not proven: {error}", logger.error)
         return None

@@ -31,14 +31,19 @@ def current_fleet(state: State) -> Fleet:
         RuntimeError: no survey was made.
         RemoteError: a host could not be read any more, or its Docker engine has stopped answering.
     """
-    fleet = _surveyed(state)
+    fleet = surveyed_fleet(state)
     if all(is_fresh(state, state.inventory.get_host(member.name)) for member in fleet):
         return fleet
     with _reading:
         return _read_again(state)
 
 
-def _surveyed(state: State) -> Fleet:
+def surveyed_fleet(state: State) -> Fleet:
+    """Return the fleet as it was read last; no host is read again.
+
+    Raises:
+        RuntimeError: no survey was made.
+    """
     try:
         return _fleets[state.inventory]
     except KeyError:
@@ -47,7 +52,7 @@ def _surveyed(state: State) -> Fleet:
 
 def _read_again(state: State) -> Fleet:
     """Read what has changed. Whoever waited here finds that another has done it."""
-    fleet = _surveyed(state)
+    fleet = surveyed_fleet(state)
     hosts = {member.name: state.inventory.get_host(member.name) for member in fleet}
     changed = [host for host in hosts.values() if not is_fresh(state, host)]
     observed = observe_all(state, dict.fromkeys(changed))

@@ -38,7 +38,11 @@ def _handle(signum: int, frame: FrameType | None) -> None:
         click.echo("\nInterrupted; nothing was changed.", err=True)
         os._exit(EXIT_CODE)
     if _requested:
-        click.echo("\nInterrupted twice: ended in the middle of a step. Run again.", err=True)
+        click.echo(
+            "\nInterrupted twice: ended in the middle of a step. Run again, when the hosts' lease "
+            "has run out.",
+            err=True,
+        )
         os._exit(EXIT_CODE)
     _requested = True
     click.echo("\nInterrupted: finishing the step in hand (again: end now).", err=True)

@@ -15,7 +15,7 @@ from pyinfra.api import DeployError, State
 from pyinfra.api.state import StateStage
 from pyinfra.context import ctx_state
 
-from roles.run import callbacks, interrupt, reports
+from roles.run import callbacks, ending, interrupt, reports
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,7 @@ def capture() -> None:
     config.FAIL_PERCENT = 0
     state.should_raise_failed_hosts = _past_connecting
     pyinfra_cli.cli._set_fail_prompts = lambda state, config: None
+    pyinfra_cli.cli.disconnect_all = ending.end_and_disconnect
     interrupt.install()
     callbacks.listen(ctx_state.get(), given["limit"] or ())
     reports.run_reports(ctx_state.get(), _options.deploys)

@@ -41,6 +41,8 @@ class Pace(Data):
     """How long to wait between two batches."""
     limit_s: Seconds | None = None
     """How long a rollout may take; when it is over, no further batch is begun."""
+    lease_s: Annotated[int, Field(ge=10, le=600)] = 60
+    """How long the hosts stay this run's when it can't be heard of any more."""
 
     @property
     def one_by_one(self) -> Pace:

@@ -31,7 +31,7 @@ from roles.observed import IpAddress, Look, Observed
 from roles.proxy import plan as proxy
 from roles.registry import plan as registry
 from roles.registry.session import session
-from roles.run import conflicts, options, report
+from roles.run import busy, conflicts, lease, options, report
 from roles.run.address import (
     NoAddress,
     by_family,
@@ -41,7 +41,7 @@ from roles.run.address import (
 )
 from roles.run.callbacks import connect_error
 from roles.run.changes import Change
-from roles.run.current import AT_ONCE, is_surveyed, observe_all, remember
+from roles.run.current import AT_ONCE, is_surveyed, observe_all, remember, surveyed_fleet
 from roles.run.fleet import Fleet, Member
 from roles.run.problems import Problem, Refused
 from roles.run.wanted import Wanted, validated
@@ -76,6 +76,7 @@ def survey(roles: tuple[Role, ...] = SYSTEM, with_drained: bool = False) -> None
     state = ctx_state.get()
     with _lock:
         if is_surveyed(state):
+            _announce(state, surveyed_fleet(state), roles)
             return
         try:
             fleet = _survey(state, roles, with_drained)
@@ -83,6 +84,7 @@ def survey(roles: tuple[Role, ...] = SYSTEM, with_drained: bool = False) -> None
             found = report.counted(len(refused.problems), "problem")
             raise DeployError(f"{found}, and nothing was changed:\n{refused}") from None
         remember(state, fleet)
+        _announce(state, fleet, roles)
         changes = [change for role in roles for change in role.plan(fleet)]
         report.warned(host_check.warnings(fleet, _host_checks(roles)))
         report.planned(changes, len(fleet.members))
@@ -124,12 +126,28 @@ def _survey(state: State, roles: tuple[Role, ...], with_drained: bool) -> Fleet:
     _leave_out([m for m in fleet if m.observed.drained and not m.in_limit and not with_drained])
     problems += [*host_check.check(fleet, _host_checks(roles)), *conflicts.check(fleet)]
     problems += [problem for role in roles for problem in role.check(fleet)]
+    problems += _leased(fleet)
     if docker_engine in roles:
         fleet, wrong = rehearse(state, fleet, without={problem.host for problem in problems})
         problems += wrong
     if problems:
         raise Refused(problems)
     return fleet
+
+
+def _announce(state: State, fleet: Fleet, roles: tuple[Role, ...]) -> None:
+    plans = [role.plan for role in roles]
+    lease.announce(state, fleet, plans, " ".join(options.current().deploys))
+
+
+def _leased(fleet: Fleet) -> list[Problem]:
+    """Who only looks may do so while another deploys: but what is seen is about to change."""
+    found = busy.check(fleet)
+    if not options.current().dry:
+        return found
+    for problem in found:
+        logger.warning(str(problem))
+    return []
 
 
 def _host_checks(roles: tuple[Role, ...]) -> Collection[str]:

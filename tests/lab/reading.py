@@ -25,6 +25,8 @@ T = TypeVar("T")
 
 ENGINES = "/osp/services/sayhello/engines"
 PROXIES = "/osp/proxies"
+MARKS = "/osp/drain"
+LEASE = "/var/lib/dockyard/lease/record"
 ASK_S = 10
 
 LOGINS = ("/var/log/wtmp", "/var/log/btmp", "/var/log/lastlog", "/var/lib/wtmpdb", "/var/lib/sudo")
@@ -135,6 +137,28 @@ def registered(*hosts: LabHost) -> dict[str, set[str]]:
     """Return the names of the nodes of the engines and of the proxies in the registry."""
     with registry(*hosts) as client:
         return {path: set(client.get_children(path)) for path in (ENGINES, PROXIES)}
+
+
+def marks(*hosts: LabHost) -> list[str]:
+    """Return who is asked to drain, as the registry on these hosts has it."""
+    with registry(*hosts) as client:
+        found: list[str] = client.get_children(MARKS) if client.exists(MARKS) else []
+        return found
+
+
+def leased_to(host: LabHost) -> str:
+    """Return the token of the run that has the host, or had it when it died; else nothing."""
+    return host.run(f"head -n 1 {LEASE}").stdout.strip()
+
+
+def await_expiry(hosts: Sequence[LabHost], limit_s: float) -> None:
+    """Return when the lease of a run that died has run out, by the hosts' own clocks."""
+    is_over = f"[ $(date +%s) -ge $(sed -n 2p {LEASE}) ]"
+    wait_until(
+        lambda: all(host.run(is_over, check=False).returncode == 0 for host in hosts),
+        "the lease has run out",
+        limit_s,
+    )
 
 
 def four_letters(host: LabHost, word: str, port: int = 2181) -> dict[str, str]:

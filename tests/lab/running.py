@@ -110,7 +110,10 @@ class Running:
         os.write(self._terminal, text.encode())
 
     def interrupt(self) -> None:
-        self._process.send_signal(signal.SIGINT)
+        self.send(signal.SIGINT)
+
+    def send(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
 
     def wait(self, timeout_s: float = RUN_S) -> Run:
         """Return when it has ended; one that exceeds `timeout_s` is killed, and is an error."""

@@ -19,6 +19,7 @@ from tests.lab.reading import (
     ENGINES,
     PROXIES,
     Container,
+    await_expiry,
     containers,
     four_letters,
     of_each,
@@ -43,6 +44,7 @@ FAILED = f"{ENGINE}-failed"
 SPARE = 212
 """The last part of an address that no host of a lab has."""
 CONTROLLERS_SESSION_S = 10
+LEASE_S = 15
 
 Containers = dict[str, dict[str, Container]]
 """By host, then by name."""
@@ -176,7 +178,7 @@ def test_a_controller_that_dies_while_it_drains_leaves_an_engine_that_serves(
     edited.edit("group_data/engine.py", '"environment": {', '"environment": {"TURN": "2", ')
     before = of_each(fleet.apps, containers)
     with load_on(fleet) as calls:
-        running = edited.start(fleet.inventory, "-y")
+        running = edited.start(fleet.inventory, "-y", "--data", f"rollout.lease_s={LEASE_S}")
         with registry(fleet.registry) as client:
             wait_until(lambda: client.get_children("/osp/drain"), "a mark", 60)
             running._process.kill()
@@ -188,6 +190,7 @@ def test_a_controller_that_dies_while_it_drains_leaves_an_engine_that_serves(
             CONTROLLERS_SESSION_S + 2,
         )
         assert of_each(fleet.apps, containers) == before
+        await_expiry(fleet.hosts, 2 * LEASE_S)
         again = edited.run(fleet.inventory, "-y")
         assert again.exit_code == 0, again.output
         assert [line.split(":")[0] for line in again.done] == ["app-1", "app-2", "app-3"]

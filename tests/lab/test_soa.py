@@ -17,7 +17,9 @@ from tests.lab.reading import (
     commands_sent,
     containers,
     disk,
+    leased_to,
     main_pid,
+    marks,
     of_each,
     registered,
     wait_until,
@@ -187,6 +189,13 @@ def test_ctrl_c_ends_a_rollout_after_the_step_in_hand(fleet: Fleet, own: Checkou
         containers(host)["sayhello-service-engine"].environment.get("ROUND") for host in fleet.apps
     ]
     assert rounds == ["2", None, None]
+    _, summary = run.output.split("--> What runs now:")
+    told = [line.split() for line in summary.splitlines() if line.strip()]
+    names = {(h, name) for h, found in of_each(fleet.hosts, containers).items() for name in found}
+    assert {(host, container) for host, _, container, *_ in told} == names
+    assert {words[-1] for words in told} == {"running"}
+    assert marks(fleet.registry) == []
+    assert not any(of_each(fleet.hosts, leased_to).values())
     for host in fleet.apps:
         assert set(answering(host)) == fleet.engines
 

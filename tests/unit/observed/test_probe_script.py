@@ -13,7 +13,7 @@ from pathlib import Path as File
 import pytest
 
 from roles.container.commands import UPDATED
-from roles.observed import Observed, Path, Service, Source
+from roles.observed import Lease, Observed, Path, Service, Source
 from roles.observed.parse import parse
 from roles.observed.probe import SCRIPT, Look
 
@@ -111,6 +111,23 @@ def test_what_was_updated_in_place_is_read_where_it_stands(
     put(tmp_path, f"{UPDATED}/ours", '0a1b {"pids": 9}\n')
     put(tmp_path, f"{UPDATED}/other", '0c2d {"pids": 8}\n')
     assert probe(bin_folder, script=script).containers[0].updated == {"pids": 9}
+
+
+def test_who_has_the_lease_is_read_where_it_stands(bin_folder: File, tmp_path: File) -> None:
+    record = "/var/lib/dockyard/lease/record"
+    script = elsewhere(tmp_path, record)
+    assert probe(bin_folder, script=script).lease == Lease()
+    now_s = int(time.time())
+    lines = ("a1", str(now_s + 3000), "4", "ann@laptop", str(now_s), "@@end")
+    put(tmp_path, record, "".join(f"{line}\n" for line in lines))
+    found = probe(bin_folder, script=script).lease
+    assert (found.token, found.generation, found.owner, found.doing) == (
+        "a1",
+        4,
+        "ann@laptop",
+        "@@end",
+    )
+    assert 2000 < found.left_s <= 3000
 
 
 def test_an_engine_without_images_and_containers(bin_folder: File) -> None:

@@ -13,6 +13,7 @@ from gevent import Timeout
 from kazoo.exceptions import ConnectionLoss, NodeExistsError, NoNodeError
 from kazoo.handlers.threading import KazooTimeoutError
 
+from roles.observed.channel import LeaseLost
 from roles.registry.session import ASK_S, DRAIN_PATH, Registry, session
 from tests.unit.build import local_state
 
@@ -296,3 +297,26 @@ def test_a_mark_that_cant_be_kept_is_told() -> None:
     assert not registry.keep_marked(NAME, 100, {})
     client.fails = {"children": ConnectionLoss()}
     assert not registry.unkeep(NAME)
+
+
+def test_who_has_lost_the_lease_marks_and_removes_nothing_but_takes_its_mark_away(
+    client: Client,
+) -> None:
+    def refuse() -> None:
+        raise LeaseLost("app-1: lease: bob@desk took it")
+
+    client.nodes[MARK] = Node(b"", OURS)
+    registry = Registry(client, refuse)
+    with pytest.raises(LeaseLost):
+        registry.remove(DRAIN_PATH, NAME)
+    with pytest.raises(LeaseLost):
+        registry.mark("198.18.0.12:1080", "rollout")
+    assert set(client.nodes) == {MARK}
+    registry.unmark(NAME)
+    assert not client.nodes
+
+
+def test_the_mark_of_another_session_is_not_taken_away(client: Client, registry: Registry) -> None:
+    client.nodes[MARK] = Node(b"", ANOTHERS)
+    registry.unmark(NAME)
+    assert MARK in client.nodes

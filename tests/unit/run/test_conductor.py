@@ -12,7 +12,8 @@ from gevent.event import Event
 from pyinfra.api import State
 
 from roles.observed import is_fresh, observe
-from roles.observed.channel import RemoteError
+from roles.observed.channel import LeaseLost, RemoteError
+from roles.observed.holding import Holding, hold
 from roles.run import conductor, interrupt
 from roles.run.changes import Change
 from roles.run.conductor import Away, NotProven, Treatment, wait_until
@@ -345,6 +346,47 @@ def test_ctrl_c_lets_the_host_in_hand_be_finished(
     assert exited.value.code == 130
     assert steps == [f"{kind} app-1" for kind in WHOLE]
     assert "Not yet touched: app-2" in caplog.text
+
+
+@pytest.fixture
+def lease(state: State) -> Holding:
+    """This run's, on all hosts."""
+    lease = Holding("a1")
+    for host in state.inventory:
+        hold(host, lease)
+    return lease
+
+
+@pytest.mark.parametrize("kind", ["apply", "prove"])
+def test_without_the_lease_nothing_is_put_back_and_no_other_is_begun(
+    state: State, steps: Steps, caplog: pytest.LogCaptureFixture, lease: Holding, kind: str
+) -> None:
+    def lose() -> None:
+        lease.lose(state.inventory.get_host("app-2"), "lease: bob@desk took it")
+        raise LeaseLost(str(lease.lost))
+
+    treatments = [treatment(state, n, steps, can_go_back=True, **{kind: lose}) for n in NAMES]
+    assert not conduct(state, treatments, max_failures=2)
+    assert "take back app-1" not in steps
+    assert not any("app-2" in step for step in steps)
+    assert "The lease is lost; not yet touched: app-2, app-3" in caplog.text
+    assert "app-2: lease: bob@desk took it" in caplog.text
+
+
+def test_a_pause_ends_where_the_lease_is_lost(state: State, steps: Steps, lease: Holding) -> None:
+    def lose() -> None:
+        lease.lose(state.inventory.get_host("app-2"), "lease: bob@desk took it")
+
+    treatments = [treatment(state, n, steps, settle=lose) for n in NAMES]
+    assert not conduct(state, treatments, pause_s=3600)
+    assert not any("app-2" in step for step in steps)
+
+
+def test_waiting_ends_where_the_lease_is_lost(state: State, lease: Holding) -> None:
+    host = state.inventory.get_host("app-1")
+    gevent.spawn_later(0.1, lease.lose, host, "lease: bob@desk took it")
+    with pytest.raises(LeaseLost, match="app-1: lease: bob@desk took it"):
+        wait_until(host, lambda: "nothing yet", 60)
 
 
 def test_waiting_ends_with_the_sign(state: State) -> None:

@@ -18,7 +18,7 @@ from roles.container.instance import Instance
 from roles.docker_engine import plan as docker_engine
 from roles.docker_engine import service
 from roles.host_check import plan as host_check
-from roles.observed import Address, Observed, Route, Service, forget
+from roles.observed import Address, Lease, Observed, Route, Service, forget
 from roles.proxy import plan as proxy
 from roles.run import options
 from roles.run.changes import Change
@@ -431,6 +431,26 @@ def test_hosts_outside_the_limit_are_connected_to_be_read(stack: ExitStack) -> N
     survey()
     assert state.inventory.get_host("registry-1").connected
     assert current_fleet(state).registry_connection == "198.18.0.31:2181"
+
+
+LEASED = Lease("b2", 1_764_000_060, 3, "bob@desk", 1_764_000_000, "deploy/engine.py", 40)
+
+
+def test_hosts_that_another_has_are_refused(stack: ExitStack) -> None:
+    observed = {n: replace(fitted(address_of(n)), lease=LEASED) for n in NAMES[1:]}
+    hosts(stack, *NAMES, observed=observed)
+    [problem] = refusal()
+    assert problem.startswith(f"app-2: lease: held by {LEASED.holder}, until {LEASED.expiry}")
+
+
+def test_who_only_looks_is_warned_that_another_deploys(
+    stack: ExitStack, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(options, "_options", Options(dry=True))
+    state = hosts(stack, "app-1", observed={"app-1": replace(fitted(), lease=LEASED)})
+    survey((Quiet,))
+    assert [m.name for m in current_fleet(state)] == ["app-1"]
+    assert "app-1: lease: held by bob@desk since" in caplog.text
 
 
 def test_a_host_that_failed_already_is_not_changed(stack: ExitStack) -> None:

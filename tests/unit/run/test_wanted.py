@@ -107,8 +107,8 @@ def test_what_would_go_on_past_a_failed_step_is_refused(key: str) -> None:
         (
             "rollout.batches",
             2,
-            "app-1: rollout.batches: unknown key; expected one of: batch, canary, limit_s, "
-            "max_failures, max_unreachable, on_failure, pause_s",
+            "app-1: rollout.batches: unknown key; expected one of: batch, canary, lease_s, "
+            "limit_s, max_failures, max_unreachable, on_failure, pause_s",
         ),
         (
             "registry.conection",
