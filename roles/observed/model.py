@@ -8,6 +8,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any
 
 from roles.observed.fitness import Fitness
+from roles.observed.releases import Releases
 
 IpAddress = IPv4Address | IPv6Address
 IpNetwork = IPv4Network | IPv6Network
@@ -140,6 +141,7 @@ class Observed:
     resolved: Mapping[str, IpAddress] = field(default_factory=dict)
     """What the host resolves the names to that were asked for."""
     fitness: Fitness = field(default_factory=Fitness)
+    releases: Releases = field(default_factory=Releases)
     clock_skew_s: float | None = None
     """How far the host's clock is ahead of ours; 0 where the probe's own time explains it."""
 

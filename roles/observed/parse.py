@@ -23,6 +23,7 @@ from roles.observed.model import (
     Route,
     Service,
 )
+from roles.observed.releases import releases
 
 SPECIAL_ROUTES = frozenset(
     {"anycast", "blackhole", "broadcast", "local", "multicast", "prohibit", "throw", "unreachable"}
@@ -121,6 +122,7 @@ def _observed(sections: dict[str, list[str]]) -> Observed:
         sums={a[1]: a[2] for a in asked if a[0] == "sum"},
         resolved={a[1]: ip_address(a[2]) for a in asked if a[0] == "name" and a[2]},
         fitness=fitness(sections),
+        releases=releases(sections.get("releases", [])),
     )
 
 

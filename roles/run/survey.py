@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import atexit
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
 from typing import Protocol
 
 from gevent.lock import BoundedSemaphore
@@ -26,9 +27,10 @@ from roles.host_check import plan as host_check
 from roles.host_check.finding import DATA_ROOT, data_root
 from roles.host_check.source import place_of_packages, place_of_proxy
 from roles.images import plan as images
-from roles.observed import IpAddress, Look, Observed
+from roles.observed import IpAddress, Look, Observed, Release
 from roles.proxy import plan as proxy
 from roles.registry import plan as registry
+from roles.release import plan as release
 from roles.run import conflicts, options, report
 from roles.run.address import (
     NoAddress,
@@ -55,16 +57,40 @@ class Role(Protocol):
     def plan(self, fleet: Fleet) -> list[Change]: ...
 
 
-SYSTEM: tuple[Role, ...] = (docker_engine, images, registry, soa_engine, proxy, sdk)
+SYSTEM: tuple[Role, ...] = (docker_engine, images, registry, soa_engine, proxy, sdk, release)
 """The whole service system, in the order in which deploy/soa.py composes the roles."""
 
 _lock = BoundedSemaphore()
 
 
-def survey(roles: tuple[Role, ...] = SYSTEM) -> None:
+@dataclass(frozen=True)
+class Wish:
+    """What is wanted of a host, and the release that says so; None: today's data says so."""
+
+    wanted: Wanted
+    release: Release | None = None
+
+
+Wishes = Callable[[State, list[Host]], tuple[dict[Host, Wish], list[Problem]]]
+"""Given the hosts that are connected: what is wanted of hosts, and what is wrong with that."""
+
+
+def said(state: State, connected: list[Host]) -> tuple[dict[Host, Wish], list[Problem]]:
+    """Return what group_data, the inventory and the command line say of all hosts."""
+    wishes: dict[Host, Wish] = {}
+    problems: list[Problem] = []
+    for host in state.inventory:
+        found, wrong = validated(host)
+        problems += wrong
+        if found:
+            wishes[host] = Wish(found)
+    return wishes, problems
+
+
+def survey(roles: tuple[Role, ...] = SYSTEM, wishes: Wishes = said) -> None:
     """Survey the whole inventory, once; to be called first in a deploy file.
 
-    `roles` are those that the deploy file composes, in its order.
+    `roles` are those that the deploy file composes, in its order; `wishes` tells what is wanted.
 
     Raises:
         DeployError: the run is refused; carries every problem.
@@ -75,7 +101,7 @@ def survey(roles: tuple[Role, ...] = SYSTEM) -> None:
         if is_surveyed(state):
             return
         try:
-            fleet = _survey(state, roles)
+            fleet = _survey(state, roles, wishes)
         except Refused as refused:
             found = report.counted(len(refused.problems), "problem")
             raise DeployError(f"{found}, and nothing was changed:\n{refused}") from None
@@ -90,16 +116,13 @@ def survey(roles: tuple[Role, ...] = SYSTEM) -> None:
             raise DeployError("there is no terminal to ask on; add -y, or --dry to look only")
 
 
-def _survey(state: State, roles: tuple[Role, ...]) -> Fleet:
+def _survey(state: State, roles: tuple[Role, ...], wishes: Wishes) -> Fleet:
     problems = list(_refused_options())
     hosts = list(state.inventory)
-    wanted: dict[Host, Wanted] = {}
-    for host in hosts:
-        found, wrong = validated(host)
-        problems += wrong
-        if found:
-            wanted[host] = found
     connected, unreachable = connect(state, hosts)
+    wished, wrong = wishes(state, connected)
+    problems += wrong
+    wanted = {host: wish.wanted for host, wish in wished.items()}
     looks = {host: look(wanted.get(host)) for host in connected}
     observed: dict[Host, Observed] = {}
     for host, result in observe_all(state, looks).items():
@@ -109,7 +132,7 @@ def _survey(state: State, roles: tuple[Role, ...]) -> Fleet:
             problems.append(Problem(host.name, "probe", explained(str(result))))
     problems += _unreachable_problems(unreachable, wanted)
     both = [host for host in observed if host in wanted]
-    members, wrong = _members(state, both, wanted, observed)
+    members, wrong = _members(state, both, wished, observed)
     names = {member.name for member in members}
     fleet = Fleet(
         tuple(members),
@@ -228,16 +251,17 @@ def look(wanted: Wanted | None) -> Look:
 
 
 def _members(
-    state: State, hosts: list[Host], wanted: dict[Host, Wanted], observed: dict[Host, Observed]
+    state: State, hosts: list[Host], wished: dict[Host, Wish], observed: dict[Host, Observed]
 ) -> tuple[list[Member], list[Problem]]:
     """Find every host's own address: the registry's first, since the others look towards it."""
     members: dict[str, Member] = {}
     problems: list[Problem] = []
     servers: list[IpAddress] = []
     for host in sorted(hosts, key=lambda host: "registry" not in host.groups):
-        towards = [*_external_servers(wanted[host], observed[host]), *servers]
+        wanted = wished[host].wanted
+        towards = [*_external_servers(wanted, observed[host]), *servers]
         try:
-            address, own = _addresses(wanted[host], observed[host], towards)
+            address, own = _addresses(wanted, observed[host], towards)
         except NoAddress as error:
             problems.append(Problem(host.name, "export_ip", str(error)))
             continue
@@ -248,11 +272,12 @@ def _members(
         members[host.name] = Member(
             name=host.name,
             groups=frozenset(host.groups),
-            wanted=wanted[host],
+            wanted=wanted,
             observed=observed[host],
             address=address,
             in_limit=state.is_host_in_limit(host) and host in state.active_hosts,
             translated_to=own if own != address else None,
+            released=wished[host].release,
         )
     return [members[host.name] for host in hosts if host.name in members], problems
 
