@@ -84,7 +84,7 @@ def releases(lines: Iterable[str]) -> Releases:
             current = text or None
         elif kind == "pins":
             pins = text
-    return Releases(dict(sorted(kept.items())), current, _pins(pins))
+    return Releases(dict(sorted(kept.items())), current, read_pins(pins))
 
 
 def head(line: str) -> Mapping[str, object]:
@@ -106,7 +106,8 @@ def release(told: Mapping[str, object]) -> Release:
     )
 
 
-def _pins(text: str) -> tuple[Pin, ...]:
+def read_pins(text: str) -> tuple[Pin, ...]:
+    """Raises ValueError."""
     try:
         return tuple(Pin(**pin) for pin in json.loads(text))
     except (ValueError, TypeError) as error:

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from roles.observed import Pin
 from roles.release.plan import ROLE, applied, wished
+from roles.release.store import Kept
 from roles.run.changes import Change
 from roles.run.fleet import Fleet, Member
 from roles.run.problems import Problem, Refused
+from roles.run.wanted import ROLE_OF_GROUP
 
 SHORT = slice(7, 19)
 """Of an ID, without `sha256:`."""
@@ -26,37 +28,39 @@ class RolledAway:
     """None: of a deploy that never ended well."""
 
 
-def target(
-    kept: Mapping[str, Collection[str]], current: Mapping[str, str | None], asked: str | None
-) -> str:
+def target(kept: Mapping[str, Kept], asked: str | None) -> str:
     """Return the name of the release that hosts go back to: what is asked, or the one before.
 
-    `kept` are the names of each host's releases, `current` what each runs.
+    That is the last before the current one that was not rolled back itself.
 
     Raises:
         Refused: there is no such release, or a host has no record of it.
     """
-    name = asked or _before(kept, current)
-    lacking = [host for host, names in kept.items() if name not in names]
+    name = asked or _before(kept)
+    lacking = [host for host, its in kept.items() if name not in its.names]
     if lacking:
-        raise Refused([Problem(host, ROLE, _lacks(kept[host], name)) for host in lacking])
+        raise Refused([Problem(host, ROLE, _lacks(kept[host].names, name)) for host in lacking])
     return name
 
 
-def _before(kept: Mapping[str, Collection[str]], current: Mapping[str, str | None]) -> str:
-    names = {name for names in kept.values() for name in names}
+def _before(kept: Mapping[str, Kept]) -> str:
+    names = {name for its in kept.values() for name in its.names}
+    rolled_back = {pin.release for its in kept.values() for pin in its.pins}
+    current = {host: its.current for host, its in kept.items()}
     if not names:
         text = "no host has a record of any; a deploy that ends well makes one"
         raise Refused([Problem(None, ROLE, text)])
-    now = {name or "an unknown one" for name in current.values()}
+    now = {name for name in current.values() if name}
     if len(now) > 1 or None in current.values():
         listed = ", ".join(f"{host} {name or 'an unknown one'}" for host, name in current.items())
         text = f"hosts run different ones ({listed}); say which by --data release=NAME"
         raise Refused([Problem(None, ROLE, text)])
     [running] = now
-    earlier = [name for name in names if name < running]
+    earlier = [name for name in names - rolled_back if name < running]
     if not earlier:
-        text = f"none before {running} is kept (there are: {', '.join(sorted(names))}); name one"
+        listed = ", ".join(sorted(names))
+        text = f"none before {running} is kept, or all were rolled back (there are: {listed})"
+        text += "; say which by --data release=NAME"
         raise Refused([Problem(None, ROLE, text)])
     return max(earlier)
 
@@ -79,9 +83,10 @@ def plan(fleet: Fleet) -> list[Change]:
 
 def _problems(member: Member) -> Iterator[Problem]:
     had = member.released
+    if had is None:
+        return
     there = {image.id for image in member.observed.images}
-    for role in member.parts if had else ():
-        assert had is not None
+    for role in sorted(ROLE_OF_GROUP[group] for group in member.groups & ROLE_OF_GROUP.keys()):
         part = had.parts.get(role)
         if part is None:
             text = f"release {had.name} has none on this host; take it out of that group"

@@ -90,7 +90,8 @@ def _settle(state: State, fleet: Fleet, name: str, member: Member) -> None:
     lifted = pinned(fleet, member) if member.in_limit else []
     if lifted:
         store.pin(state, host, [pin for pin in releases.pins if pin not in lifted])
-    store.make_current(state, host, name, kept(releases.kept, name))
+    its = kept(releases.kept, name, releases.current_name)
+    store.make_current(state, host, name, its)
 
 
 def _go_back(state: State, host: Host, rolled_away: tuple[RolledAway, ...]) -> bool:

@@ -18,7 +18,7 @@ from roles.run.wanted import Wanted
 
 VERSION = 1
 KEPT = 3
-"""How many releases a host keeps, besides the one that it runs."""
+"""How many releases a host keeps at least."""
 NAME = "%Y-%m-%dT%H:%M:%SZ"
 OF_A_RUN = {"rollout", "action", "release", "unpin", "verify_report"}
 """What is said of one run, and is no part of what a host is to be."""
@@ -92,7 +92,10 @@ def new_name(now: datetime, known: Iterable[str]) -> str:
     return (datetime.strptime(latest, NAME) + timedelta(seconds=1)).strftime(NAME)
 
 
-def kept(names: Iterable[str], current: str) -> list[str]:
-    """Of a host's releases those that it keeps, when `current` is what it runs."""
+def kept(names: Iterable[str], current: str, before: str | None) -> list[str]:
+    """Of a host's releases those that it keeps, when `current` is what it runs.
+
+    Also the one that it ran `before`: after a rollback that may be older than those rolled back.
+    """
     last = sorted({*names, current})[-KEPT:]
-    return sorted({*last, current})
+    return sorted({*last, current, *({before} & {*names} if before else ())})

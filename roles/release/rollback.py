@@ -45,11 +45,8 @@ def recorded(state: State, connected: list[Host]) -> tuple[dict[Host, Wish], lis
         return {}, problems
     treated = {h: k for h, k in kept.items() if _in_limit(state, h) and _runs_parts(h)}
     try:
-        name = target(
-            {host.name: [*found.records, *found.unreadable] for host, found in treated.items()},
-            {host.name: found.current for host, found in treated.items()},
-            next((a.release for a in asked.values() if a.release), None),
-        )
+        release = next((a.release for a in asked.values() if a.release), None)
+        name = target({host.name: found for host, found in treated.items()}, release)
     except Refused as refused:
         return {}, refused.problems
     wishes: dict[Host, Wish] = {}

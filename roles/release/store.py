@@ -11,7 +11,7 @@ from gevent.pool import Pool
 from pyinfra.api import Host, State
 
 from roles.observed import Pin, channel, forget
-from roles.observed.releases import PINS, RELEASES
+from roles.observed.releases import PINS, RELEASES, read_pins
 from roles.release.record import Record, Unreadable, read
 from roles.run.current import AT_ONCE
 
@@ -35,6 +35,7 @@ for file in *.json; do
 done
 """
 _READ = f"""
+[ ! -f {PINS} ] || printf 'pins %s\\n' "$(head -n 1 {PINS})"
 cd {RELEASES} 2>/dev/null || exit 0
 [ ! -f current ] || printf 'current %s\\n' "$(head -n 1 current)"
 for file in *.json; do
@@ -52,36 +53,50 @@ class Kept:
     """By the release's name."""
     unreadable: Mapping[str, str] = field(default_factory=dict)
     """The release's name to why its record can't be used."""
+    pins: tuple[Pin, ...] = ()
+
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset((*self.records, *self.unreadable))
 
 
 def read_all(state: State, host: Host) -> Kept:
     """Read a host's records. What is read is in no error.
 
     Raises:
-        RemoteError: the host could not be asked.
+        RemoteError: the host could not be asked, or its pins are spoilt.
     """
     told = bytearray()
     channel.run(
         state, host, _READ, timeout_s=LIMIT_S, on_stdout=told.extend, called="reading the releases"
     )
-    return parsed(told.decode("utf-8", errors="replace"))
+    try:
+        return parsed(told.decode("utf-8", errors="replace"))
+    except ValueError as error:
+        raise channel.RemoteError(str(error)) from error
 
 
 def parsed(text: str) -> Kept:
-    """Read lines of `NAME RECORD`, and `current NAME`."""
-    current: str | None = None
+    """Read lines of `NAME RECORD`, `current NAME` and `pins JSON`.
+
+    Raises:
+        ValueError: the pins are spoilt.
+    """
+    current, pins = None, "[]"
     records: dict[str, Record] = {}
     unreadable: dict[str, str] = {}
     for line in text.split("\n"):
         name, _, said = line.partition(" ")
         if name == "current":
             current = said
+        elif name == "pins":
+            pins = said
         elif name:
             try:
                 records[name] = read(said)
             except Unreadable as why:
                 unreadable[name] = str(why)
-    return Kept(current, records, unreadable)
+    return Kept(current, records, unreadable, read_pins(pins))
 
 
 def write(state: State, host: Host, record: Record) -> None:
