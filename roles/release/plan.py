@@ -20,6 +20,7 @@ from roles.sdk import plan as sdk
 from roles.soa_engine import plan as soa_engine
 
 ROLE = "release"
+UNPIN = "--data unpin=true"
 SPECIFY: Mapping[str, Specify] = {
     registry.ROLE: registry.container,
     soa_engine.ROLE: soa_engine.container,
@@ -88,9 +89,6 @@ def _problems(fleet: Fleet, member: Member) -> Iterator[Problem]:
             what = f"release {pin.release}" if pin.release else "this"
             text = f"{what} was rolled back by {pin.by} on {pin.at}"
             yield Problem(member.name, pin.part, f"{text}; deploy another, or say {UNPIN}")
-
-
-UNPIN = "--data unpin=true"
 
 
 def _sign(member: Member, role: str, spec: ContainerSpec) -> str:

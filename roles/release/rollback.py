@@ -16,8 +16,9 @@ from roles.run.merge import DataError, merged_data
 from roles.run.model import Data
 from roles.run.pace import Pace
 from roles.run.problems import Problem, Refused
-from roles.run.survey import Role, Wish
+from roles.run.survey import Role
 from roles.run.wanted import PYINFRA_KEYS, ROLE_OF_GROUP, ReleaseName, Wanted, problem_of, validated
+from roles.run.wishes import Wish
 from roles.sdk import plan as sdk
 from roles.soa_engine import plan as soa_engine
 

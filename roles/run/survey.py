@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import atexit
 import sys
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
 from typing import Protocol
 
 from gevent.lock import BoundedSemaphore
@@ -27,7 +26,7 @@ from roles.host_check import plan as host_check
 from roles.host_check.finding import DATA_ROOT, data_root
 from roles.host_check.source import place_of_packages, place_of_proxy
 from roles.images import plan as images
-from roles.observed import IpAddress, Look, Observed, Release
+from roles.observed import IpAddress, Look, Observed
 from roles.proxy import plan as proxy
 from roles.registry import plan as registry
 from roles.release import plan as release
@@ -44,7 +43,8 @@ from roles.run.changes import Change
 from roles.run.current import AT_ONCE, is_surveyed, observe_all, remember
 from roles.run.fleet import Fleet, Member
 from roles.run.problems import Problem, Refused
-from roles.run.wanted import Wanted, validated
+from roles.run.wanted import Wanted
+from roles.run.wishes import Wish, Wishes, said
 from roles.sdk import plan as sdk
 from roles.soa_engine import plan as soa_engine
 
@@ -61,30 +61,6 @@ SYSTEM: tuple[Role, ...] = (docker_engine, images, registry, soa_engine, proxy, 
 """The whole service system, in the order in which deploy/soa.py composes the roles."""
 
 _lock = BoundedSemaphore()
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What is wanted of a host, and the release that says so; None: today's data says so."""
-
-    wanted: Wanted
-    release: Release | None = None
-
-
-Wishes = Callable[[State, list[Host]], tuple[dict[Host, Wish], list[Problem]]]
-"""Given the hosts that are connected: what is wanted of hosts, and what is wrong with that."""
-
-
-def said(state: State, connected: list[Host]) -> tuple[dict[Host, Wish], list[Problem]]:
-    """Return what group_data, the inventory and the command line say of all hosts."""
-    wishes: dict[Host, Wish] = {}
-    problems: list[Problem] = []
-    for host in state.inventory:
-        found, wrong = validated(host)
-        problems += wrong
-        if found:
-            wishes[host] = Wish(found)
-    return wishes, problems
 
 
 def survey(roles: tuple[Role, ...] = SYSTEM, wishes: Wishes = said) -> None:
