@@ -164,6 +164,15 @@ def test_what_a_broken_deploy_has_left_is_rolled_away_without_a_release() -> Non
     ]
 
 
+def test_what_a_broken_rollback_has_taken_away_is_still_pinned() -> None:
+    """The containers are the first release's already, the record still says the second."""
+    found, ran = gone_wrong(), recorded(of_round("1"))
+    away = rolled_away(found)
+    for name in ("app-1", "app-2"):
+        found = look_again(found, name, containers=ran[name].observed.containers)
+    assert rolled_away(found) == away != ()
+
+
 def test_at_its_release_nothing_is_left_to_do() -> None:
     ran = recorded(of_round("1"))
     found = going_to(ran, FIRST, ran)
