@@ -14,6 +14,7 @@ from tests.lab.conftest import Fleet
 from tests.lab.reading import answering, containers, get, of_each, processes_seen
 from tests.lab.running import Checkout, Run
 from tests.lab.test_failures import ENGINE
+from tests.lab.test_soa import release_of
 
 CANARY = "c4n4ry-of-the-rollback"
 SERVICE = "files/sayhello-service-engine/sayhello_engine/service.py"
@@ -22,10 +23,6 @@ DATA = "group_data/engine.py"
 RELEASES, PINS = "/var/lib/dockyard/releases", "/var/lib/dockyard/pin.json"
 QUICK = ("--data", "rollout.batch=2", "--data", "rollout.canary=false")
 BACK = "deploy/rollback.py"
-
-
-def current(host: LabHost) -> str:
-    return host.run(f"cat {RELEASES}/current").stdout.strip()
 
 
 def record(host: LabHost, name: str) -> dict[str, Any]:
@@ -63,7 +60,7 @@ def history(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     folder = tmp_path_factory.mktemp("rollback")
     host, apps = fleet.apps[0], fleet.apps
     assert fleet.deploy().exit_code == 0
-    first, good = current(host), of_each(apps, engine_of)
+    first, good = release_of(host), of_each(apps, engine_of)
     bad = fleet.checkout.copy(folder / "bad")
     elsewhere = fleet.checkout.copy(folder / "elsewhere")
     elsewhere.edit(SERVICE, HELLO, 'f"Never, ')
@@ -72,10 +69,10 @@ def history(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     with processes_seen(fleet.hosts) as seen:
         bad.edit(DATA, '"environment": {', f'"environment": {{"TOKEN": "{CANARY}", ')
         runs = [bad.run(fleet.inventory, "-y", *QUICK)]
-        second, with_variable = current(host), of_each(apps, engine_of)
+        second, with_variable = release_of(host), of_each(apps, engine_of)
         bad.edit(SERVICE, HELLO, 'f"Sorry, ')
         runs.append(bad.run(fleet.inventory, "-y", *QUICK))
-        third = current(host)
+        third = release_of(host)
         assert [run.exit_code for run in runs] == [0, 0], runs[-1].output
         yield History(first, second, third, good, with_variable, bad, elsewhere, runs, seen)
     for host in fleet.hosts:
@@ -88,7 +85,7 @@ def test_every_host_has_a_record_of_each_release_that_root_alone_reads(
 ) -> None:
     assert history.first < history.second < history.third
     for host in fleet.hosts:
-        assert current(host) == history.third
+        assert release_of(host) == history.third
         listed = host.run(f"cd {RELEASES}; stat -c '%n %a %U' .").stdout.split()
         assert listed == [".", "700", "root"]
         files = host.run(f"cd {RELEASES}; stat -c '%n %a %U' *.json current").stdout.splitlines()
@@ -133,7 +130,7 @@ def test_back_to_the_one_before(fleet: Fleet, history: History) -> None:
     expected = [[host.name, "soa_engine"] for host in fleet.apps]
     assert sorted(line.split(": ")[:2] for line in replaced) == expected
     assert of_each(fleet.apps, engine_of) == history.with_variable
-    assert set(of_each(fleet.hosts, current).values()) == {history.second}
+    assert set(of_each(fleet.hosts, release_of).values()) == {history.second}
 
 
 def test_back_to_one_by_name_and_then_nothing_is_left(fleet: Fleet, history: History) -> None:
@@ -182,8 +179,8 @@ def test_it_comes_back_where_somebody_insists_and_is_pinned_there_no_more(
     assert (token, answer) == (CANARY, "Sorry, Ada!")
     assert json.loads(host.run(f"cat {PINS}").stdout) == pinned[1:]
     assert json.loads(other.run(f"cat {PINS}").stdout) == pinned
-    name = current(host)
-    assert set(of_each(fleet.hosts, current).values()) == {name}
+    name = release_of(host)
+    assert set(of_each(fleet.hosts, release_of).values()) == {name}
     assert record(other, name)["wanted"] == record(other, history.first)["wanted"]
     assert record(host, name)["wanted"] == record(host, history.third)["wanted"]
 
