@@ -11,7 +11,7 @@ from roles.container.difference import Difference, differences
 from roles.container.instance import BEFORE, FAILED, NEXT, current, is_beside, leftovers
 from roles.container.part import PartSpec
 from roles.container.spec import PART_LABEL, TO_BE_BUILT, ContainerSpec
-from roles.images.plan import delivered_ids
+from roles.images.plan import delivered_ids, released_ids
 from roles.observed import Container, Observed
 from roles.run.changes import Change
 from roles.run.fleet import Fleet, Member
@@ -149,7 +149,7 @@ def container_changes(
     """The hosts whose container of a role differs from what is wanted, in inventory order."""
     ids = delivered_ids(fleet)
     specified = [
-        (member, with_image_id(specify(fleet, member), ids))
+        (member, with_image_id(specify(fleet, member), {**ids, **released_ids(member)}))
         for member in fleet.running(role)
         if member.in_limit
     ]

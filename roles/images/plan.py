@@ -34,9 +34,16 @@ class Transfer:
 
 
 def image_of(member: Member, role: str) -> str:
-    """The tag of the image that a host is to run for a role."""
+    """The tag of the image that a host is to run for a role; of a release, the one that it had.
+
+    Where another image has that tag now, it is the ID.
+    """
     part = member.part(role)
     assert part is not None, f"{member.name} runs no {role}"
+    if member.released and role in member.released.parts:
+        had = member.released.parts[role]
+        found = member.observed.image(had.image)
+        return had.image if found and found.id == had.image_id else had.image_id
     return tag(part.image, member.wanted.images.base_image)
 
 
@@ -51,6 +58,12 @@ def delivered_ids(fleet: Fleet) -> dict[str, str]:
             for known in image.tags:
                 ids.setdefault(known, image.id)
     return ids
+
+
+def released_ids(member: Member) -> dict[str, str]:
+    """Tag to ID of what a host is to run of a release; empty where it runs none."""
+    parts = member.released.parts if member.released else {}
+    return {image_of(member, role): parts[role].image_id for role in parts if member.part(role)}
 
 
 def check(fleet: Fleet) -> list[Problem]:

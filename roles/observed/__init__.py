@@ -15,6 +15,7 @@ from roles.observed.model import (
     Service,
 )
 from roles.observed.probe import Look, forget, is_fresh, observe
+from roles.observed.releases import Pin, Release, ReleasedPart, Releases
 
 __all__ = [
     "Address",
@@ -30,6 +31,10 @@ __all__ = [
     "Look",
     "Observed",
     "Path",
+    "Pin",
+    "Release",
+    "ReleasedPart",
+    "Releases",
     "Route",
     "Service",
     "Source",

@@ -10,6 +10,7 @@ from typing import Any
 
 from roles.observed.fitness import Fitness
 from roles.observed.lease import Lease
+from roles.observed.releases import Releases
 
 IpAddress = IPv4Address | IPv6Address
 IpNetwork = IPv4Network | IPv6Network
@@ -161,6 +162,7 @@ class Observed:
     fitness: Fitness = field(default_factory=Fitness)
     lease: Lease = field(default_factory=Lease)
     """As it was before anything else was read."""
+    releases: Releases = field(default_factory=Releases)
     clock_skew_s: float | None = None
     """How far the host's clock is ahead of ours; 0 where the probe's own time explains it."""
 

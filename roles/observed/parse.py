@@ -25,6 +25,7 @@ from roles.observed.model import (
     Route,
     Service,
 )
+from roles.observed.releases import releases
 
 SPECIAL_ROUTES = frozenset(
     {"anycast", "blackhole", "broadcast", "local", "multicast", "prohibit", "throw", "unreachable"}
@@ -126,6 +127,7 @@ def _observed(sections: dict[str, list[str]]) -> Observed:
         drained=_drained(sections.get("drained", []), found.time_s or 0),
         fitness=found,
         lease=parse_lease(sections.get("lease", [])),
+        releases=releases(sections.get("releases", [])),
     )
 
 

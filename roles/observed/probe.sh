@@ -274,6 +274,14 @@ while [ $# -gt 1 ]; do
     shift 2
 done
 
+# Of a record the head alone: the rest may be secret.
+section releases
+for file in /var/lib/dockyard/releases/*.json; do
+    [ ! -f "$file" ] || printf 'record|%s\n' "$(head -n 1 -- "$file" | head -c 4096)"
+done
+[ ! -f /var/lib/dockyard/releases/current ] || printf 'current|%s\n' "$(first /var/lib/dockyard/releases/current)"
+[ ! -f /var/lib/dockyard/pin.json ] || printf 'pins|%s\n' "$(head -n 1 /var/lib/dockyard/pin.json)"
+
 if command -v docker >/dev/null; then
     section docker
     answer=$(bounded version --format '{{.Server.Version}}' 2>&1)

@@ -149,7 +149,7 @@ def _carried_out(
         if number:
             _pause(pace.pause_s, batch[0].host)
         if why_lost(batch[0].host):
-            return _stopped(failures, left, "The lease is lost")
+            return failures, left, "The lease is lost"
         exit_if_interrupted(left)
         if len(batches) > 1:
             logger.info(f"    batch {number + 1} of {len(batches)}: {_named(batch)}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from roles.container.part import PartSpec
 from roles.docker_engine.transaction import Transaction
-from roles.observed import IpAddress, Observed
+from roles.observed import IpAddress, Observed, Release
 from roles.run.address import by_family, endpoint
 from roles.run.wanted import ROLE_OF_GROUP, Wanted
 
@@ -28,6 +28,9 @@ class Member:
     """What the host's package manager would do for its engine; None where nothing is needed."""
     translated_to: IpAddress | None = None
     """Its own address behind a router that translates `address`; None where that is its own."""
+
+    released: Release | None = None
+    """The release that `wanted` comes from; None where it comes from the data."""
 
     @property
     def own_address(self) -> IpAddress:

@@ -19,9 +19,16 @@ from pyinfra_cli import util
 
 from roles.run.callbacks import connect_error
 from roles.run.merge import merged_data
+from roles.run.wanted import LIST
 
-REPORTS = {"verify.py": None, "status.py": None, "logs.py": None, "service.py": "status"}
-"""Deploy files that tell of hosts and end the run themselves; some only where `action` is this."""
+REPORTS = {
+    "verify.py": None,
+    "status.py": None,
+    "logs.py": None,
+    "service.py": ("action", "status"),
+    "rollback.py": ("release", LIST),
+}
+"""Deploy files that tell of hosts and end the run themselves; some only where the data says so."""
 
 _locks: WeakKeyDictionary[State, BoundedSemaphore] = WeakKeyDictionary()
 
@@ -51,7 +58,11 @@ def _tells(state: State, deploy: str) -> bool:
     name = Path(deploy).name
     if name not in REPORTS:
         return False
-    return REPORTS[name] in (None, *(merged_data(host).get("action") for host in state.inventory))
+    only_where = REPORTS[name]
+    if only_where is None:
+        return True
+    key, value = only_where
+    return any(merged_data(host).get(key) == value for host in state.inventory)
 
 
 def run_reports(state: State, deploys: tuple[str, ...]) -> None:

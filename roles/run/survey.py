@@ -31,6 +31,7 @@ from roles.observed import IpAddress, Look, Observed
 from roles.proxy import plan as proxy
 from roles.registry import plan as registry
 from roles.registry.session import session
+from roles.release import plan as release
 from roles.run import busy, conflicts, lease, options, report
 from roles.run.address import (
     NoAddress,
@@ -44,7 +45,8 @@ from roles.run.changes import Change
 from roles.run.current import AT_ONCE, is_surveyed, observe_all, remember, surveyed_fleet
 from roles.run.fleet import Fleet, Member
 from roles.run.problems import Problem, Refused
-from roles.run.wanted import Wanted, validated
+from roles.run.wanted import Wanted
+from roles.run.wishes import Wish, Wishes, said
 from roles.sdk import plan as sdk
 from roles.soa_engine import plan as soa_engine
 
@@ -57,17 +59,19 @@ class Role(Protocol):
     def plan(self, fleet: Fleet) -> list[Change]: ...
 
 
-SYSTEM: tuple[Role, ...] = (docker_engine, images, registry, soa_engine, proxy, sdk)
+SYSTEM: tuple[Role, ...] = (docker_engine, images, registry, soa_engine, proxy, sdk, release)
 """The whole service system, in the order in which deploy/soa.py composes the roles."""
 
 _lock = BoundedSemaphore()
 
 
-def survey(roles: tuple[Role, ...] = SYSTEM, with_drained: bool = False) -> None:
+def survey(
+    roles: tuple[Role, ...] = SYSTEM, wishes: Wishes = said, with_drained: bool = False
+) -> None:
     """Survey the whole inventory, once; to be called first in a deploy file.
 
-    `roles` are those that the deploy file composes, in its order. A drained host is left out,
-    unless `with_drained`.
+    `roles` are those that the deploy file composes, in its order; `wishes` tells what is wanted. A
+    drained host is left out, unless `with_drained`.
 
     Raises:
         DeployError: the run is refused; carries every problem.
@@ -79,7 +83,7 @@ def survey(roles: tuple[Role, ...] = SYSTEM, with_drained: bool = False) -> None
             _announce(state, surveyed_fleet(state), roles)
             return
         try:
-            fleet = _survey(state, roles, with_drained)
+            fleet = _survey(state, roles, wishes, with_drained)
         except Refused as refused:
             found = report.counted(len(refused.problems), "problem")
             raise DeployError(f"{found}, and nothing was changed:\n{refused}") from None
@@ -95,16 +99,13 @@ def survey(roles: tuple[Role, ...] = SYSTEM, with_drained: bool = False) -> None
             raise DeployError("there is no terminal to ask on; add -y, or --dry to look only")
 
 
-def _survey(state: State, roles: tuple[Role, ...], with_drained: bool) -> Fleet:
+def _survey(state: State, roles: tuple[Role, ...], wishes: Wishes, with_drained: bool) -> Fleet:
     problems = list(_refused_options())
     hosts = list(state.inventory)
-    wanted: dict[Host, Wanted] = {}
-    for host in hosts:
-        found, wrong = validated(host)
-        problems += wrong
-        if found:
-            wanted[host] = found
     connected, unreachable = connect(state, hosts)
+    wished, wrong = wishes(state, connected)
+    problems += wrong
+    wanted = {host: wish.wanted for host, wish in wished.items()}
     looks = {host: look(wanted.get(host)) for host in connected}
     observed: dict[Host, Observed] = {}
     for host, result in observe_all(state, looks).items():
@@ -113,7 +114,7 @@ def _survey(state: State, roles: tuple[Role, ...], with_drained: bool) -> Fleet:
         else:
             problems.append(Problem(host.name, "probe", explained(str(result))))
     both = [host for host in observed if host in wanted]
-    members, wrong = _members(state, both, wanted, observed, with_drained)
+    members, wrong = _members(state, both, wished, observed, with_drained)
     names = {member.name for member in members}
     fleet = Fleet(
         tuple(members),
@@ -276,7 +277,7 @@ def look(wanted: Wanted | None) -> Look:
 def _members(
     state: State,
     hosts: list[Host],
-    wanted: dict[Host, Wanted],
+    wished: dict[Host, Wish],
     observed: dict[Host, Observed],
     with_drained: bool,
 ) -> tuple[list[Member], list[Problem]]:
@@ -285,9 +286,10 @@ def _members(
     problems: list[Problem] = []
     servers: list[IpAddress] = []
     for host in sorted(hosts, key=lambda host: "registry" not in host.groups):
-        towards = [*_external_servers(wanted[host], observed[host]), *servers]
+        wanted = wished[host].wanted
+        towards = [*_external_servers(wanted, observed[host]), *servers]
         try:
-            address, own = _addresses(wanted[host], observed[host], towards)
+            address, own = _addresses(wanted, observed[host], towards)
         except NoAddress as error:
             problems.append(Problem(host.name, "export_ip", str(error)))
             continue
@@ -298,13 +300,14 @@ def _members(
         members[host.name] = Member(
             name=host.name,
             groups=frozenset(host.groups),
-            wanted=wanted[host],
+            wanted=wanted,
             observed=observed[host],
             address=address,
             in_limit=state.is_host_in_limit(host)
             and host in state.active_hosts
             and (with_drained or not observed[host].drained),
             translated_to=own if own != address else None,
+            released=wished[host].release,
         )
     return [members[host.name] for host in hosts if host.name in members], problems
 

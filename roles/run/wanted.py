@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -42,6 +43,20 @@ def _wish(value: str) -> str:
     return value
 
 
+def _release(value: str) -> str:
+    if value != LIST and not _RELEASE.fullmatch(value):
+        raise ValueError(
+            f"expected a release's name such as '2026-01-31T10:15:30Z', or '{LIST}', "
+            f"found '{value}'"
+        )
+    return value
+
+
+LIST = "list"
+_RELEASE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+ReleaseName = Annotated[str, AfterValidator(_release)]
+
+
 class Wanted(Data):
     """Everything that group_data, the inventory and `--data` may say of a host."""
 
@@ -54,6 +69,10 @@ class Wanted(Data):
     """What deploy/service.py is asked for, by --data."""
     drain: DrainWish | None = None
     """What deploy/drain.py is asked for, by --data."""
+    release: ReleaseName | None = None
+    """Which release deploy/rollback.py goes back to; `list` tells them all."""
+    unpin: bool = False
+    """Whether deploy/soa.py may bring back what was rolled back."""
     docker_engine: DockerEngineSpec = DockerEngineSpec()
     host_check: HostCheckSpec = HostCheckSpec()
     verify_report: str | None = None
@@ -95,7 +114,7 @@ def validated(host: Host) -> tuple[Wanted | None, list[Problem]]:
     try:
         wanted = Wanted.model_validate(_without_fragments(data, runs))
     except ValidationError as error:
-        return None, [_problem(host.name, dict(details)) for details in error.errors()]
+        return None, [problem_of(host.name, dict(d), Wanted) for d in error.errors()]
     missing = [
         Problem(
             host.name,
@@ -127,11 +146,12 @@ def _without_fragments(data: dict[str, Any], runs: set[str]) -> dict[str, Any]:
     return data
 
 
-def _problem(host: str, details: Mapping[str, Any]) -> Problem:
+def problem_of(host: str, details: Mapping[str, Any], model: type[Data]) -> Problem:
+    """Say what pydantic found in a host's data, which is to be a `model`."""
     location: tuple[str | int, ...] = details["loc"]
     key = ".".join(str(step) for step in location)
     if details["type"] == "extra_forbidden":
-        known = ", ".join(sorted(_known_keys(location[:-1])))
+        known = ", ".join(sorted(_known_keys(location[:-1], model)))
         return Problem(host, key, f"unknown key; expected one of: {known}")
     message = details["msg"].removeprefix("Value error, ")
     found = "" if "found" in message else f", found {details['input']!r:.80}"
@@ -142,8 +162,7 @@ def _problem(host: str, details: Mapping[str, Any]) -> Problem:
     return Problem(host, key, f"{message[0].lower()}{message[1:]}{found}")
 
 
-def _known_keys(location: tuple[str | int, ...]) -> list[str]:
-    model: Any = Wanted
+def _known_keys(location: tuple[str | int, ...], model: Any) -> list[str]:
     for step in location:
         annotation = model.model_fields[str(step)].annotation
         options = [annotation, *getattr(annotation, "__args__", ())]

@@ -43,6 +43,11 @@ def state_of(host: LabHost) -> dict[str, Any]:
     }
 
 
+def release_of(host: LabHost) -> str:
+    """The release that a host says it runs."""
+    return host.run("cat /var/lib/dockyard/releases/current").stdout.strip()
+
+
 def test_a_dry_run_lists_changes_of_every_host_and_makes_none(fleet: Fleet) -> None:
     assert fleet.dry.exit_code == 0, fleet.dry.output
     assert {line.split(":")[0] for line in fleet.dry.planned} == {h.name for h in fleet.hosts}
@@ -179,6 +184,7 @@ def test_a_limit_bounds_what_is_changed_and_others_are_read(fleet: Fleet, own: C
 
 def test_ctrl_c_ends_a_rollout_after_the_step_in_hand(fleet: Fleet, own: Checkout) -> None:
     own.edit("group_data/engine.py", '"environment": {', '"environment": {"ROUND": "2", ')
+    release = of_each(fleet.hosts, release_of)
     running = own.start(fleet.inventory, "-y")
     running.wait_for(r"draining .*:1080")
     running.interrupt()
@@ -196,11 +202,13 @@ def test_ctrl_c_ends_a_rollout_after_the_step_in_hand(fleet: Fleet, own: Checkou
     assert {words[-1] for words in told} == {"running"}
     assert marks(fleet.registry) == []
     assert not any(of_each(fleet.hosts, leased_to).values())
+    assert of_each(fleet.hosts, release_of) == release, "what is cut off is no release"
     for host in fleet.apps:
         assert set(answering(host)) == fleet.engines
 
     rerun = own.run(fleet.inventory, "-y")
     assert rerun.exit_code == 0, rerun.output
     assert [line.split(":")[0] for line in rerun.done] == ["app-2", "app-3"]
+    assert len(set(of_each(fleet.hosts, release_of).values()) - set(release.values())) == 1
     wait_until(lambda: set(answering(fleet.apps[0])) == fleet.engines, "all engines answer")
     assert fleet.deploy().exit_code == 0

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
 import time
+from dataclasses import asdict
 from hashlib import sha256
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path as File
@@ -13,7 +15,16 @@ from pathlib import Path as File
 import pytest
 
 from roles.container.commands import UPDATED
-from roles.observed import Lease, Observed, Path, Service, Source
+from roles.observed import (
+    Lease,
+    Observed,
+    Path,
+    Pin,
+    Release,
+    Releases,
+    Service,
+    Source,
+)
 from roles.observed.parse import parse
 from roles.observed.probe import SCRIPT, Look
 
@@ -533,3 +544,22 @@ def test_the_service_without_systemd(
     program(bin_folder, "service", f'[ "$*" = "docker status" ] && {status}')
     script = elsewhere(tmp_path, "/run/systemd/system", "/etc/init.d/docker", "/etc/rc")
     assert probe(bin_folder, script=script).docker_service == Service(enabled, active)
+
+
+def test_of_a_record_the_first_line_alone_is_read(bin_folder: File) -> None:
+    folder = bin_folder.parent
+    releases, pins = "/var/lib/dockyard/releases", "/var/lib/dockyard/pin.json"
+    script = elsewhere(folder, releases, pins)
+    assert probe(bin_folder, script=script).releases == Releases()
+    name, pin = "2026-01-01T00:00:00Z", Pin("proxy", "abc", None, "ann@laptop", "then")
+    head = f'{{"version": 1, "name": "{name}", "by": "ann@laptop", "parts": {{}},'
+    put(folder, f"{releases}/{name}.json", f'{head}\n"wanted": {{"TOKEN": "c4n4ry"}}}}\n')
+    put(folder, f"{releases}/.{name}.json.new", head)
+    put(folder, f"{releases}/current", f"{name}\n")
+    put(folder, pins, json.dumps([asdict(pin)]) + "\n")
+    found = probe(bin_folder, script=script).releases
+    assert found == Releases({name: Release(name, "ann@laptop", {})}, name, (pin,))
+    words = ["sh", "-s", "--", "10"]
+    printed = subprocess.run(words, input=script, capture_output=True, check=True).stdout
+    assert b"ann@laptop" in printed
+    assert b"c4n4ry" not in printed

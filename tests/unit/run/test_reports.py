@@ -9,26 +9,28 @@ from tests.unit.build import local_state
 
 
 @pytest.mark.parametrize(
-    "deploy, action, stage, runs",
+    "deploy, said, stage, runs",
     [
-        ("deploy/verify.py", None, StateStage.Connect, True),
-        ("deploy/service.py", "status", StateStage.Connect, True),
-        ("deploy/service.py", "restart", StateStage.Connect, False),
-        ("deploy/soa.py", None, StateStage.Connect, False),
-        ("deploy/verify.py", None, StateStage.Execute, False),
+        ("deploy/verify.py", {}, StateStage.Connect, True),
+        ("deploy/service.py", {"action": "status"}, StateStage.Connect, True),
+        ("deploy/service.py", {"action": "restart"}, StateStage.Connect, False),
+        ("deploy/rollback.py", {"release": "list"}, StateStage.Connect, True),
+        ("deploy/rollback.py", {"action": "status"}, StateStage.Connect, False),
+        ("deploy/soa.py", {}, StateStage.Connect, False),
+        ("deploy/verify.py", {}, StateStage.Execute, False),
     ],
-    ids=["a-report", "status", "no-status", "no-report", "later"],
+    ids=["a-report", "status", "no-status", "list", "no-list", "no-report", "later"],
 )
 def test_a_report_runs_though_no_host_is_left(
     monkeypatch: pytest.MonkeyPatch,
     deploy: str,
-    action: str | None,
+    said: dict[str, str],
     stage: StateStage,
     runs: bool,
 ) -> None:
     ran: list[str] = []
     monkeypatch.setattr("pyinfra_cli.util.exec_file", ran.append)
-    state = local_state("app-1", everywhere={"action": action})
+    state = local_state("app-1", everywhere=said)
     run_reports(state, (deploy,))
     state.current_stage = stage
     with pytest.raises(PyinfraError, match="No hosts remaining"):

@@ -15,7 +15,7 @@ NO_WISH = (
 UNREACHABLE = "expected an address that other hosts reach"
 KNOWN = (
     "expected one of: action, docker_engine, drain, export_ip, export_ip_nat, host_check, images, "
-    "logs, proxy, registry, rollout, sdk, soa_engine, verify_report"
+    "logs, proxy, registry, release, rollout, sdk, soa_engine, unpin, verify_report"
 )
 
 

@@ -1,0 +1,1 @@
+"""Releases: recorded on every host, and rolled back to from these records alone."""

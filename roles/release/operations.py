@@ -1,0 +1,122 @@
+"""Record what a run has come to, on every host of the fleet."""
+
+from __future__ import annotations
+
+import getpass
+import socket
+from collections.abc import Callable, Generator, Iterable
+from datetime import UTC, datetime
+from functools import partial
+
+from pyinfra import logger, state
+from pyinfra.api import FunctionCommand, Host, State, operation
+from pyinfra.api.command import PyinfraCommand
+
+from roles.images.plan import delivered_ids
+from roles.observed.channel import RemoteError
+from roles.release import store
+from roles.release.back import RolledAway, back_changes, pins_after
+from roles.release.plan import ROLE, is_recorded, pinned, released
+from roles.release.record import NAME, Record, kept, new_name, record
+from roles.run.current import current_fleet
+from roles.run.fleet import Fleet, Member
+from roles.run.report import counted, done
+
+
+@operation()
+def release() -> Generator[PyinfraCommand, None, None]:
+    """Have every host of the fleet say what it runs now. To be called with `_run_once`."""
+    if not is_recorded(current_fleet(state)):
+        yield FunctionCommand(_record, (), {})
+
+
+@operation()
+def back(rolled_away: tuple[RolledAway, ...]) -> Generator[PyinfraCommand, None, None]:
+    """Have the hosts say that they run an earlier release. To be called with `_run_once`.
+
+    `rolled_away` is what ran before, found before anything was changed.
+    """
+    if back_changes(current_fleet(state), rolled_away):
+        yield FunctionCommand(_go_back, (rolled_away,), {})
+
+
+def who() -> str:
+    """`USER@MACHINE` of who runs this."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):  # an account without a name
+        user = "somebody"
+    return f"{user}@{socket.gethostname()}"
+
+
+def now() -> str:
+    return datetime.now(UTC).strftime(NAME)
+
+
+def _record(state: State, host: Host) -> bool:
+    fleet = current_fleet(state)
+    known = [name for member in fleet for name in member.observed.releases.kept]
+    name = new_name(datetime.now(UTC), known)
+    members = [m for m in fleet if m.parts and (m.in_limit or m.observed.releases.current)]
+    write = partial(_write, state, fleet, name, who())
+    settle = partial(_settle, state, fleet, name)
+    if not (_on_all(state, members, write) and _on_all(state, members, settle)):
+        return False
+    logger.info(f"--> Recorded as release {name} on {counted(len(members), 'host')}")
+    return True
+
+
+def _write(state: State, fleet: Fleet, name: str, by: str, member: Member) -> None:
+    host = state.inventory.get_host(member.name)
+    store.write(state, host, _recorded(state, fleet, member).renamed(name, by))
+
+
+def _recorded(state: State, fleet: Fleet, member: Member) -> Record:
+    """What this run has come to on a host; outside the limit, what an earlier one had."""
+    if member.in_limit:
+        parts = released(fleet, member, delivered_ids(fleet))
+        return record("", "", parts, member.wanted)
+    found = store.read_all(state, state.inventory.get_host(member.name))
+    name = found.current or ""
+    if name not in found.records:
+        why = found.unreadable.get(name, "is not there any more")
+        raise RemoteError(f"the record of release {name} {why}")
+    return found.records[name]
+
+
+def _settle(state: State, fleet: Fleet, name: str, member: Member) -> None:
+    """Lift the pins against what runs now, then say so."""
+    host, releases = state.inventory.get_host(member.name), member.observed.releases
+    lifted = pinned(fleet, member) if member.in_limit else []
+    if lifted:
+        store.pin(state, host, [pin for pin in releases.pins if pin not in lifted])
+    its = kept(releases.kept, name, releases.current_name)
+    store.make_current(state, host, name, its)
+
+
+def _go_back(state: State, host: Host, rolled_away: tuple[RolledAway, ...]) -> bool:
+    fleet = current_fleet(state)
+    changes = {change.host: change for change in back_changes(fleet, rolled_away)}
+    members = [member for member in fleet if member.name in changes]
+    by, at = who(), now()
+
+    def step(member: Member) -> None:
+        assert member.released is not None, f"{member.name} goes back to nothing"
+        found, name = state.inventory.get_host(member.name), member.released.name
+        pins = pins_after(fleet, member, rolled_away, by, at)
+        if pins != member.observed.releases.pins:
+            store.pin(state, found, pins)
+        store.make_current(state, found, name, member.observed.releases.kept)
+        done(state, changes[member.name])
+
+    return _on_all(state, members, step)
+
+
+def _on_all(state: State, members: Iterable[Member], step: Callable[[Member], None]) -> bool:
+    """Do a step for many hosts at once; tell where it failed."""
+    by_host = {state.inventory.get_host(member.name): member for member in members}
+    found = store.each(by_host, lambda host: step(by_host[host]))
+    failures = {host.name: error for host, error in found.items() if error is not None}
+    for name, error in failures.items():
+        logger.error(f"{name}: {ROLE}: {error}; run again")
+    return not failures

@@ -1,0 +1,96 @@
+"""What is recorded at the end of a run, and what may not come back. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from roles.container.difference import last_applied
+from roles.container.instance import current
+from roles.container.plan import Specify
+from roles.container.spec import TO_BE_BUILT, ContainerSpec
+from roles.container.wish import wish_digest
+from roles.images.plan import delivered_ids, image_of, released_ids
+from roles.observed import Pin, ReleasedPart
+from roles.proxy import plan as proxy
+from roles.registry import plan as registry
+from roles.run.changes import Change
+from roles.run.fleet import Fleet, Member
+from roles.run.problems import Problem
+from roles.sdk import plan as sdk
+from roles.soa_engine import plan as soa_engine
+
+ROLE = "release"
+UNPIN = "--data unpin=true"
+SPECIFY: Mapping[str, Specify] = {
+    registry.ROLE: registry.container,
+    soa_engine.ROLE: soa_engine.container,
+    proxy.ROLE: proxy.container,
+    sdk.ROLE: sdk.container,
+}
+
+
+def wished(fleet: Fleet, member: Member) -> dict[str, str]:
+    """Role to the sign of what is wished of that part."""
+    return {role: _sign(member, role, SPECIFY[role](fleet, member)) for role in member.parts}
+
+
+def applied(member: Member, role: str) -> str | None:
+    """The sign of what was last applied to a part that is there; None where that is not known."""
+    part = member.part(role)
+    found = current(member.observed, part.container) if part else None
+    fields = last_applied(found) if found else None
+    return wish_digest(fields, part.host_ports) if part and fields else None
+
+
+def released(fleet: Fleet, member: Member, ids: Mapping[str, str]) -> dict[str, ReleasedPart]:
+    """Role to what this run has a host run; `ids` are those of the images after delivery."""
+    known = {**ids, **released_ids(member)}
+    images = {role: image_of(member, role) for role in member.parts}
+    return {
+        role: ReleasedPart(sign, images[role], known.get(images[role], TO_BE_BUILT))
+        for role, sign in wished(fleet, member).items()
+    }
+
+
+def is_recorded(fleet: Fleet) -> bool:
+    """Whether what this run has its hosts run is what their current records say."""
+    ids = delivered_ids(fleet)
+    return all(
+        member.observed.releases.current is not None
+        and member.observed.releases.current.parts == released(fleet, member, ids)
+        for member in fleet
+        if member.in_limit and member.parts
+    )
+
+
+def pinned(fleet: Fleet, member: Member) -> list[Pin]:
+    """The pins against what is wished of a host."""
+    signs = wished(fleet, member)
+    return [pin for pin in member.observed.releases.pins if signs.get(pin.part) == pin.digest]
+
+
+def check(fleet: Fleet) -> list[Problem]:
+    return [problem for member in fleet if member.in_limit for problem in _problems(fleet, member)]
+
+
+def plan(fleet: Fleet) -> list[Change]:
+    """A record is no change of a host's: it says what the changes have come to."""
+    return []
+
+
+def _problems(fleet: Fleet, member: Member) -> Iterator[Problem]:
+    if member.wanted.release:
+        text = "is for deploy/rollback.py; a deploy brings what group_data says, so leave it away"
+        yield Problem(None, "--data release", text)
+    if member.wanted.unpin:
+        return
+    for pin in pinned(fleet, member):
+        if applied(member, pin.part) != pin.digest:
+            what = f"release {pin.release}" if pin.release else "this"
+            text = f"{what} was rolled back by {pin.by} on {pin.at}"
+            yield Problem(member.name, pin.part, f"{text}; deploy another, or say {UNPIN}")
+
+
+def _sign(member: Member, role: str, spec: ContainerSpec) -> str:
+    part = member.part(role)
+    return wish_digest(spec.applied, part.host_ports if part else ())
