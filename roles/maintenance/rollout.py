@@ -20,6 +20,7 @@ from roles.run.changes import Change
 from roles.run.conductor import Away, Treatment, conduct, nobody_is_aside, wait_until
 from roles.run.current import current_fleet
 from roles.run.fleet import Fleet, Member
+from roles.run.lease import lasting
 
 ASK_S = 20
 REBOOT_S = 600
@@ -101,9 +102,14 @@ def _rebooted(state: State, fleet: Fleet, member: Member, change: Change) -> Tre
         host=host,
         changes=(change,),
         aside=partial(aside_of, state, fleet, member, parts),
-        apply=lambda away: _reboot(state, host, member),
+        apply=lambda away: _reboot_leased(state, host, member),
         prove=prove,
     )
+
+
+def _reboot_leased(state: State, host: Host, member: Member) -> None:
+    with lasting(state, host, REBOOT_S):
+        _reboot(state, host, member)
 
 
 def _reboot(state: State, host: Host, member: Member) -> None:

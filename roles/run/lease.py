@@ -10,7 +10,8 @@ from __future__ import annotations
 import getpass
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
 from weakref import WeakKeyDictionary
@@ -80,6 +81,20 @@ def give_back(state: State) -> bool:
     return run.is_taken
 
 
+@contextmanager
+def lasting(state: State, host: Host, ttl_s: int) -> Iterator[None]:
+    """Have a host leased for at least so long within the `with`: it will not answer for a while."""
+    run = _runs.get(state)
+    if run is None or not run.is_taken:
+        yield
+        return
+    before = run.last(host, ttl_s)
+    try:
+        yield
+    finally:
+        run.last(host, before)
+
+
 class RunLease:
     """One run's lease on all hosts that were read."""
 
@@ -92,6 +107,8 @@ class RunLease:
         self._holding = Holding(token_hex(16))
         self._asked: list[Host] = []
         self._keepers: list[gevent.Greenlet] = []
+        self._ttls_s: dict[Host, int] = {}
+        self._until_s: dict[Host, float] = {}
         self._is_late = False
 
     def take(self, fleet: Fleet) -> None:
@@ -123,9 +140,26 @@ class RunLease:
             return busy.not_taken(member.name, result.exit_code, result.text, result.stderr_text)
         self._is_late |= "late" in result.text.split()
         holding.hold(host, self._holding)
-        ttl_s = member.wanted.rollout.lease_s
-        self._keepers.append(gevent.spawn(self._keep, host, ttl_s, asked_s + ttl_s))
+        self._ttls_s[host] = member.wanted.rollout.lease_s
+        self._until_s[host] = asked_s + self._ttls_s[host]
+        self._keepers.append(gevent.spawn(self._keep, host))
         return None
+
+    def last(self, host: Host, ttl_s: int) -> int:
+        """Have a host leased for so long from now on, and return for how long it was before.
+
+        Raises:
+            RemoteError: the host does not let it be so.
+        """
+        before = self._ttls_s[host]
+        if ttl_s > before:
+            asked_s = _now()
+            why = self._renew(host, ttl_s)
+            if why is not None:
+                raise channel.RemoteError(why)
+            self._until_s[host] = asked_s + ttl_s
+        self._ttls_s[host] = ttl_s
+        return before
 
     def _ask_to_take(self, member: Member, host: Host) -> tuple[channel.Result, float]:
         """Ask until no command of a run that died runs any more; say when was asked last."""
@@ -143,16 +177,16 @@ class RunLease:
             self._is_late = True
             gevent.sleep(1)
 
-    def _keep(self, host: Host, ttl_s: int, until_s: float) -> None:
+    def _keep(self, host: Host) -> None:
         """Renew the lease on a host until it is given back or lost."""
-        pause_s = ttl_s / RENEWALS
+        usual_s = pause_s = self._ttls_s[host] / RENEWALS
         while not self._holding.lost:
             gevent.sleep(pause_s)
-            asked_s = _now()
+            asked_s, ttl_s = _now(), self._ttls_s[host]
             why = self._renew(host, ttl_s)
             if why is None:
-                until_s, pause_s = asked_s + ttl_s, ttl_s / RENEWALS
-            elif _now() > until_s:
+                self._until_s[host], pause_s = asked_s + ttl_s, usual_s
+            elif _now() > self._until_s[host]:
                 self._lose(host, f"{holding.SAID}could not be renewed in time: {why}")
             else:
                 pause_s = 1
@@ -160,7 +194,7 @@ class RunLease:
     def _renew(self, host: Host, ttl_s: int) -> str | None:
         """Why it is not renewed; None where it is."""
         try:
-            result = self._ask(host, "renew", str(ttl_s), limit_s=ttl_s / RENEWALS)
+            result = self._ask(host, "renew", str(ttl_s), limit_s=min(ttl_s / RENEWALS, ASK_S))
         except channel.RemoteError as error:
             return str(error)
         if result.exit_code == holding.REFUSED:
