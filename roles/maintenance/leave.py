@@ -50,8 +50,8 @@ class Leaving:
             NotProven: somebody does; nothing is taken back here.
         """
         record = json.dumps(asdict(found)).encode()
-        channel.run(self.state, self.host, _WRITE, stdin=record, timeout_s=RECORD_S)
         with session(self.host, self.fleet.registry_connection) as registry:
+            channel.run(self.state, self.host, _WRITE, stdin=record, timeout_s=RECORD_S)
             _forget_over(registry)
             if self.member.part(soa_engine.ROLE):
                 self._send_engine(registry, found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pyinfra.api import Host, State
 from rich.console import Console
@@ -20,8 +20,8 @@ from roles.run.reports import told_once
 from roles.run.survey import connect, explained, look
 from roles.run.wanted import ROLE_OF_GROUP, Wanted, validated
 
-HEADINGS = ("Host", "Part", "Container", "Image", "State", "Since")
-WIDTH = 140
+HEADINGS = ("Host", "Release", "Part", "Container", "Image", "State", "Since")
+WIDTH = 160
 """Of the table, where there is no terminal to ask."""
 
 
@@ -38,6 +38,8 @@ class Line:
     is_well: bool = True
     told: str = ""
     """What does not fit the table; it is said below."""
+    release: str = ""
+    """The one that the host runs, at its first line."""
 
 
 def tell_status() -> None:
@@ -72,7 +74,8 @@ def read(state: State, hosts: list[Host]) -> list[Line]:
         elif found is None:
             lines += [Line(host.name, state=str(problem), is_well=False) for problem in problems]
         else:
-            lines += lines_of(host.name, host.groups, found, result)
+            first, *rest = lines_of(host.name, host.groups, found, result)
+            lines += [replace(first, release=result.releases.current_name or ""), *rest]
     return lines
 
 
@@ -114,7 +117,10 @@ def table(lines: Sequence[Line]) -> Table:
     for line in lines:
         name = "" if line.host == before else line.host
         before = line.host
-        cells = (name, line.part, line.container, line.image, line.state, line.since)
+        cells = (
+            *(name, line.release, line.part, line.container),
+            *(line.image, line.state, line.since),
+        )
         style = "" if line.is_well else "bold red"
         told.add_row(*(Text(printable(cell), style=style) for cell in cells))
     return told
