@@ -57,7 +57,7 @@ def tell_status() -> None:
         console.print(table(lines))
         for line in lines:
             if line.told:
-                console.print(Text(f"{line.host} is {printable(line.told)}"), soft_wrap=True)
+                console.print(Text(f"{line.host} {printable(line.told)}"), soft_wrap=True)
         sys.exit(0 if all(line.is_well for line in lines) else 1)
 
 
@@ -70,7 +70,7 @@ def read(state: State, hosts: list[Host]) -> list[Line]:
         result, (found, problems) = results.get(host), wanted[host]
         if not isinstance(result, Observed):
             why = explained(str(result)) if result else f"can't be reached: {unreachable[host]}"
-            lines.append(Line(host.name, state=why, is_well=False))
+            lines.append(Line(host.name, state="not read", told=why, is_well=False))
         elif found is None:
             lines += [Line(host.name, state=str(problem), is_well=False) for problem in problems]
         else:
@@ -84,7 +84,7 @@ def lines_of(
 ) -> Iterator[Line]:
     """What there is to say of a host that was read."""
     if observed.drained:
-        yield Line(name, state="drained", told=f"drained {observed.drained}")
+        yield Line(name, state="drained", told=f"is drained {observed.drained}")
     elif not any(group in ROLE_OF_GROUP for group in groups):
         yield Line(name, state="runs no part")
     parts = {group: wanted.part(role) for group, role in ROLE_OF_GROUP.items() if group in groups}

@@ -50,5 +50,5 @@ def test_a_drained_host_says_by_whom() -> None:
     away = Drained("ann@laptop", 1_764_000_000, 1_764_007_200, "new disk")
     found = next(lines_of("app-1", (), wanted(), replace(fitted(), drained=away)))
     assert found.state == "drained"
-    assert found.told.startswith("drained by ann@laptop since 2025-11-24 16:00:00")
+    assert found.told.startswith("is drained by ann@laptop since 2025-11-24 16:00:00")
     assert [line.state for line in lines_of("db-1", (), wanted(), fitted())] == ["runs no part"]
