@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
 from tests.lab.conftest import Fleet
 from tests.lab.load import load
-from tests.lab.reading import containers, of_each, wait_until
+from tests.lab.reading import ENGINES, containers, of_each, registered, up, wait_until
 from tests.lab.running import Checkout, Run
 from tests.lab.test_failures import ENGINE, PROXY, RATE_PER_S, is_whole
 
@@ -178,3 +178,37 @@ def test_a_controller_killed_at_any_command_leaves_a_fleet_that_serves(
         turn = f"{kind}-{number}"
         killed.run_killed(turn, *options, *limit, at=number, when=when)
         killed.finish(turn, *limit)
+
+
+def addresses(names: set[str]) -> set[str]:
+    return {name.rpartition(":")[0] for name in names}
+
+
+@pytest.mark.full
+def test_a_controller_killed_while_one_starts_beside_the_other_leaves_a_fleet_that_serves(
+    killed: Killed,
+) -> None:
+    fleet = killed.fleet
+    data = {"soa_engine": {"second_port": 1081}}
+    inventory = killed.checkout.inventory(fleet.hosts, data, base_image=fleet.lab.base_image())
+    beside = replace(killed, fleet=replace(fleet, inventory=inventory))
+    hosts = {host.address for host in fleet.apps}
+
+    def serve() -> bool:
+        listed = [addresses(up(host)) for host in fleet.apps]
+        return [addresses(registered(fleet.registry)[ENGINES]), *listed] == [hosts] * 4
+
+    for when, of in (
+        ("under way", "\nbeside --"),
+        ("ended", "\nbeside --"),
+        ("ended", f"\nstop {ENGINE}"),
+        ("under way", "\nsettle"),
+    ):
+        run = beside.run("beside", at=1, when=when, of=of)
+        assert run.exit_code == -9, run.output
+        wait_until(serve, "all serve again", SESSION_S + SPARE_S)
+    last = beside.run("beside")
+    assert last.exit_code == 0, last.output
+    found = of_each(fleet.apps, containers)
+    assert [set(there) for there in found.values()] == [{ENGINE, PROXY}] * 3
+    assert beside.run("beside").planned == []
