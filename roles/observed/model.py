@@ -142,7 +142,7 @@ class Observed:
     """What the host resolves the names to that were asked for."""
     fitness: Fitness = field(default_factory=Fitness)
     lease: Lease = field(default_factory=Lease)
-    """As it was before anything else was read."""
+    """Its generation is of before anything else was read, its holder of after that."""
     clock_skew_s: float | None = None
     """How far the host's clock is ahead of ours; 0 where the probe's own time explains it."""
 

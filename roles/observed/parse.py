@@ -13,7 +13,7 @@ from pyinfra.api.exceptions import PyinfraError
 
 from roles.observed.channel import ENDED_BY_TIMEOUT
 from roles.observed.fitness import fitness
-from roles.observed.lease import parse_lease
+from roles.observed.lease import lease_of
 from roles.observed.model import (
     Address,
     Container,
@@ -122,7 +122,7 @@ def _observed(sections: dict[str, list[str]]) -> Observed:
         sums={a[1]: a[2] for a in asked if a[0] == "sum"},
         resolved={a[1]: ip_address(a[2]) for a in asked if a[0] == "name" and a[2]},
         fitness=fitness(sections),
-        lease=parse_lease(sections.get("lease", [])),
+        lease=lease_of(sections.get("lease", []), sections.get("lease_after", [])),
     )
 
 
