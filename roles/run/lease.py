@@ -160,7 +160,7 @@ class RunLease:
     def _renew(self, host: Host, ttl_s: int) -> str | None:
         """Why it is not renewed; None where it is."""
         try:
-            result = self._ask(host, "renew", str(ttl_s), limit_s=ttl_s / RENEWALS)
+            result = self._ask(host, "renew", str(ttl_s), limit_s=ttl_s / 2)
         except channel.RemoteError as error:
             return str(error)
         if result.exit_code == holding.REFUSED:
