@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 MOST_S = 3600
 """A lease that runs for longer is of a clock that was set back: nobody holds it."""
@@ -53,6 +53,12 @@ def parse_lease(lines: list[str]) -> Lease:
     return Lease(
         token, _number(expires), _number(generation), owner, _number(since), doing, max(left_s, 0)
     )
+
+
+def lease_of(before: list[str], after: list[str]) -> Lease:
+    """What was read before all else, but held by whoever has come while the rest was read."""
+    first, last = parse_lease(before), parse_lease(after)
+    return replace(last, generation=first.generation) if last.is_held else first
 
 
 def clock(time_s: int) -> str:

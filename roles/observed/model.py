@@ -161,7 +161,7 @@ class Observed:
     """By whom, and until when; None where nobody has, or the time is over by the host's clock."""
     fitness: Fitness = field(default_factory=Fitness)
     lease: Lease = field(default_factory=Lease)
-    """As it was before anything else was read."""
+    """Its generation is of before anything else was read, its holder of after that."""
     releases: Releases = field(default_factory=Releases)
     clock_skew_s: float | None = None
     """How far the host's clock is ahead of ours; 0 where the probe's own time explains it."""

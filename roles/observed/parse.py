@@ -13,7 +13,7 @@ from pyinfra.api.exceptions import PyinfraError
 
 from roles.observed.channel import ENDED_BY_TIMEOUT
 from roles.observed.fitness import fitness
-from roles.observed.lease import parse_lease
+from roles.observed.lease import lease_of
 from roles.observed.model import (
     Address,
     Container,
@@ -126,7 +126,7 @@ def _observed(sections: dict[str, list[str]]) -> Observed:
         resolved={a[1]: ip_address(a[2]) for a in asked if a[0] == "name" and a[2]},
         drained=_drained(sections.get("drained", []), found.time_s or 0),
         fitness=found,
-        lease=parse_lease(sections.get("lease", [])),
+        lease=lease_of(sections.get("lease", []), sections.get("lease_after", [])),
         releases=releases(sections.get("releases", [])),
     )
 

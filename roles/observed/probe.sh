@@ -24,10 +24,14 @@ ask() {
     case $code in 124 | 137) hung=$code ;; esac
 }
 
-# First of all: whoever changes the host from here on has raised what this tells.
-section lease
-printf 'now=%s\n' "$(date +%s)"
-[ ! -r /var/lib/dockyard/lease/record ] || head -c 2000 /var/lib/dockyard/lease/record | sed 's/^/|/'
+# First of all, and last: whoever begins to change the host in between has raised what this tells.
+lease() {
+    section "$1"
+    printf 'now=%s\n' "$(date +%s | tr -cd 0-9 | head -c 20)"
+    record=/var/lib/dockyard/lease/record
+    [ ! -r "$record" ] || head -c 2000 "$record" | sed 's/^/|/'
+}
+lease lease
 
 section host
 printf 'user_id=%s\n' "$(id -u)"
@@ -325,4 +329,5 @@ if command -v docker >/dev/null; then
         printf '%s\n' "$answer" | sed 's/^/|/'
     fi
 fi
+lease lease_after
 section end

@@ -194,7 +194,7 @@ class RunLease:
     def _renew(self, host: Host, ttl_s: int) -> str | None:
         """Why it is not renewed; None where it is."""
         try:
-            result = self._ask(host, "renew", str(ttl_s), limit_s=min(ttl_s / RENEWALS, ASK_S))
+            result = self._ask(host, "renew", str(ttl_s), limit_s=min(ttl_s / 2, 2 * ASK_S))
         except channel.RemoteError as error:
             return str(error)
         if result.exit_code == holding.REFUSED:

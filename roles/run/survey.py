@@ -121,13 +121,13 @@ def _survey(state: State, roles: tuple[Role, ...], wishes: Wishes, with_drained:
         tuple(host.name for host in unreachable),
         all(host.name in names for host in hosts if "registry" in host.groups),
     )
+    _refuse_leased(fleet)
     problems += wrong
     away = _hosts_away(state, fleet) if unreachable else frozenset()
     problems += _unreachable_problems(unreachable, wanted, away)
     _leave_out([m for m in fleet if m.observed.drained and not m.in_limit and not with_drained])
     problems += [*host_check.check(fleet, _host_checks(roles)), *conflicts.check(fleet)]
     problems += [problem for role in roles for problem in role.check(fleet)]
-    problems += _leased(fleet)
     if docker_engine in roles:
         fleet, wrong = rehearse(state, fleet, without={problem.host for problem in problems})
         problems += wrong
@@ -141,14 +141,16 @@ def _announce(state: State, fleet: Fleet, roles: tuple[Role, ...]) -> None:
     lease.announce(state, fleet, plans, " ".join(options.current().deploys))
 
 
-def _leased(fleet: Fleet) -> list[Problem]:
-    """Who only looks may do so while another deploys: but what is seen is about to change."""
+def _refuse_leased(fleet: Fleet) -> None:
+    """Where another deploys nothing else is told: what was read may be half of a change.
+
+    Who only looks may do so, but is told that what is seen is about to change.
+    """
     found = busy.check(fleet)
-    if not options.current().dry:
-        return found
+    if found and not options.current().dry:
+        raise Refused(found)
     for problem in found:
         logger.warning(str(problem))
-    return []
 
 
 def _host_checks(roles: tuple[Role, ...]) -> Collection[str]:

@@ -34,13 +34,17 @@ def has_let_go(name: str) -> Judge:
 
 
 def has_other_than(names: frozenset[str]) -> Judge:
-    """The proxy has an engine to turn to when these are away, or calls none of them anyway."""
+    """The proxy has an engine to turn to when these are away, or calls none of them anyway.
+
+    Where the registry has forgotten everybody, as a new one has, the proxies go by those they know.
+    """
 
     def judge(listing: Listing) -> str | None:
         if listing.engines and not names & listing.engines.keys():
             return None
         others = [entry for name, entry in listing.engines.items() if name not in names]
-        if any(entry.registered and entry.state == "up" for entry in others):
+        is_forgotten = not any(entry.registered for entry in listing.engines.values())
+        if any(e.state == "up" and (e.registered or is_forgotten) for e in others):
             return None
         listed = ", ".join(sorted(names))
         return f"has no other engine up than {listed}, which can't be taken away"

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from roles.observed.lease import Lease, clock, parse_lease
+from roles.observed.lease import Lease, clock, lease_of, parse_lease
 
 RECORD = ["|a1", "|1764000060", "|3", "|ann@laptop", "|1764000000", "|deploy/soa.py"]
 READ = Lease("a1", 1764000060, 3, "ann@laptop", 1764000000, "deploy/soa.py", left_s=20)
@@ -32,6 +32,14 @@ READ = Lease("a1", 1764000060, 3, "ann@laptop", 1764000000, "deploy/soa.py", lef
 )
 def test_what_a_record_says(lines: list[str], found: Lease) -> None:
     assert parse_lease(lines) == found
+
+
+def test_who_has_come_while_the_host_was_read_has_it_and_is_seen_as_a_change() -> None:
+    before = ["now=1764000000", "|", "|0", "|2", "|bob@desk", "|1763000000", "|deploy/soa.py"]
+    after = ["now=1764000040", *RECORD]
+    assert lease_of(before, after) == replace(READ, generation=2)
+    assert lease_of(before, before) == parse_lease(before)
+    assert lease_of(after, []) == READ
 
 
 @pytest.mark.parametrize(

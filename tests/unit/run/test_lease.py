@@ -182,6 +182,12 @@ def test_nobody_s_is_taken_on_what_the_survey_has_read(hosts: Hosts, state: Stat
     assert all(is_fresh(state, host) for host in state.inventory)
 
 
+@pytest.fixture(autouse=True)
+def _often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine gets its time: of many renewals some may be missed."""
+    monkeypatch.setattr(lease, "RENEWALS", 16)
+
+
 def short(seconds: float) -> State:
     """A run whose lease lasts for seconds, fewer than may be said in data."""
     found = fleet(*(member(name) for name in NAMES))
@@ -191,10 +197,9 @@ def short(seconds: float) -> State:
 
 
 def test_it_is_renewed_while_the_run_goes_on(hosts: Hosts) -> None:
-    state = short(4)
+    state = short(8)
     begin(state)
-    gevent.sleep(5)
-    assert hosts.asked.count(("app-1", "renew")) >= 3
+    _await(lambda: hosts.asked.count(("app-1", "renew")) >= 18)  # longer than it lasts
     assert holding.why_lost(state.inventory.get_host("app-1")) is None
     lease.give_back(state)
     asked = len(hosts.asked)
@@ -203,7 +208,7 @@ def test_it_is_renewed_while_the_run_goes_on(hosts: Hosts) -> None:
 
 
 def test_where_one_host_is_another_s_nothing_more_is_sent_to_any(hosts: Hosts, caplog: Any) -> None:
-    state = short(4)
+    state = short(8)
     begin(state)
     record = hosts.folder / "app-2" / "record"
     record.write_text(record.read_text().replace(record.read_text().split()[0], "b2", 1))
@@ -217,7 +222,7 @@ def test_where_one_host_is_another_s_nothing_more_is_sent_to_any(hosts: Hosts, c
 
 
 def test_one_that_can_not_be_renewed_in_its_time_is_lost(hosts: Hosts) -> None:
-    state = short(4)
+    state = short(8)
     begin(state)
     hosts.silent.add("app-2")
     host = state.inventory.get_host("app-1")
@@ -228,7 +233,7 @@ def test_one_that_can_not_be_renewed_in_its_time_is_lost(hosts: Hosts) -> None:
 
 
 def _await(is_so: Any) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 40
     while not is_so():
         assert time.monotonic() < deadline, "it never came"
         gevent.sleep(0.02)

@@ -18,7 +18,7 @@ from roles.container.instance import Instance
 from roles.docker_engine import plan as docker_engine
 from roles.docker_engine import service
 from roles.host_check import plan as host_check
-from roles.observed import Address, Lease, Observed, Route, Service, forget
+from roles.observed import Address, Container, Lease, Observed, Route, Service, forget
 from roles.proxy import plan as proxy
 from roles.run import options
 from roles.run.changes import Change
@@ -438,8 +438,10 @@ LEASED = Lease("b2", 1_764_000_060, 3, "bob@desk", 1_764_000_000, "deploy/engine
 
 def test_hosts_that_another_has_are_refused(stack: ExitStack) -> None:
     observed = {n: replace(fitted(address_of(n)), lease=LEASED) for n in NAMES[1:]}
+    strange = Container("proxy", "proxy:1", True)
+    observed["app-2"] = replace(observed["app-2"], containers=(strange,))
     hosts(stack, *NAMES, observed=observed)
-    [problem] = refusal()
+    [problem] = refusal()  # not of a container that is being replaced as it is read
     assert problem.startswith(f"app-2: lease: held by {LEASED.holder}, until {LEASED.expiry}")
 
 
