@@ -134,7 +134,8 @@ def aside_of(
 
 def others_are_ready(state: State, fleet: Fleet, treatments: list[Treatment]) -> bool:
     """A rollout that stopped at a host must not go on past it when it is run again."""
-    if not any(treatment.interrupts for treatment in treatments):
+    interrupting = [fleet[treatment.host.name] for treatment in treatments if treatment.interrupts]
+    if not any(running_parts(member) for member in interrupting):
         return True
     treated = {treatment.host.name for treatment in treatments}
     others = [member for member in fleet if member.name not in treated]

@@ -19,7 +19,7 @@ from tests.lab.command import run as run_here
 from tests.lab.conftest import Fleet
 from tests.lab.load import Load, Request, forget_served, load, served
 from tests.lab.reading import ENGINES, containers, get, of_each, registry, up, wait_until
-from tests.lab.running import Checkout
+from tests.lab.running import Checkout, Listed
 from tests.lab.test_traffic import all_up, is_registered, registrations, slow_calls
 
 ENGINE, PROXY = "sayhello-service-engine", "osp-proxy"
@@ -362,3 +362,31 @@ def test_after_two_hosts_have_swapped_addresses_no_wrong_engine_answers(steady: 
     assert any(r.engine for r in meanwhile), "no engine was taken for another: this proves nothing"
     assert [r for r in meanwhile if r.sent_at > began + OUT_OF_ROTATION_S] == []
     assert {r.engine for r in calls.requests if r.sent_at > back_at} == fleet.engines
+
+
+@pytest.mark.full
+def test_a_registry_that_is_gone_for_good_is_replaced_at_another_address(steady: Fleet) -> None:
+    """The proxies turn to the new one first, and keep the engines that they know."""
+    fleet, heir = steady, steady.apps[0]
+    others = [host for host in fleet.apps if host is not heir]
+    moved = fleet.checkout.inventory(
+        [Listed(heir, groups=["registry", "engine", "proxy", "sdk"]), *others],
+        base_image=fleet.lab.base_image(),
+    )
+    try:
+        with load_on(fleet) as calls:
+            fleet.registry.run("docker stop zookeeper")
+            for deploy in ("deploy/proxy.py", "deploy/soa.py"):
+                run = fleet.checkout.run(moved, "-y", deploy=deploy)
+                assert run.exit_code == 0, run.output
+            calls.wait_for(len(calls.requests) + 200)
+        calls.assert_none_lost(fleet.apps, LOGS)
+        assert all_up(fleet)
+        with registry(heir) as client:
+            assert set(client.get_children(ENGINES)) == fleet.engines
+    finally:
+        heir.run("docker rm -f zookeeper osp-sdk")
+        fleet.registry.run("docker start zookeeper")
+        for deploy in ("deploy/proxy.py", "deploy/soa.py"):
+            run = fleet.checkout.run(fleet.inventory, "-y", deploy=deploy)
+            assert run.exit_code == 0, run.output
