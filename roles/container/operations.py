@@ -21,7 +21,7 @@ def directories(role: str) -> Generator[PyinfraCommand, None, None]:
     fleet = current_fleet(state)
     member = fleet[host.name]
     part = member.part(role)
-    if part is None:
+    if part is None or not member.in_limit:
         return
     for directory, change in directory_changes(host.name, role, part, member.observed):
         user, group = directory.owner.split(":")

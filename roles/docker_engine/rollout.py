@@ -166,7 +166,7 @@ def _has(member: Member, rollout: Rollout) -> bool:
 
 def _is_called(member: Member, rollout: Rollout) -> bool:
     """Not on a host that somebody has sent away; the registry serves there all the same."""
-    return not member.observed.drained or rollout is registry.ROLLOUT
+    return not member.drained or rollout is registry.ROLLOUT
 
 
 def tell(

@@ -10,6 +10,7 @@ from dataclasses import asdict
 
 from roles.maintenance.spec import DrainWish, seconds
 from roles.observed import Drained
+from roles.proxy.plan import ROLE as PROXY
 from roles.run.changes import Change
 from roles.run.fleet import Fleet, Member
 from roles.run.problems import Problem
@@ -17,6 +18,7 @@ from roles.soa_engine.plan import ROLE as ENGINE
 from roles.soa_engine.plan import engine
 
 ROLE = "maintenance"
+NAMES = {ENGINE: "engine", PROXY: "proxy"}
 
 
 def check(fleet: Fleet) -> list[Problem]:
@@ -24,7 +26,8 @@ def check(fleet: Fleet) -> list[Problem]:
     if wish is None:
         text = "expected --data drain.reason=REASON, and how long: --data drain.duration=2h"
         return [Problem(None, "drain.reason", text)]
-    return [*_all_at_once(fleet), *(p for m in _sent(fleet) for p in _cant_leave(fleet, m))]
+    alone = [problem for role in (ENGINE, PROXY) for problem in _all_at_once(fleet, role)]
+    return [*alone, *(p for m in _sent(fleet) for p in _cant_leave(fleet, m))]
 
 
 def plan(fleet: Fleet) -> list[Change]:
@@ -35,9 +38,9 @@ def plan(fleet: Fleet) -> list[Change]:
     return [Change(m.name, ROLE, "drain", why, interrupts=True) for m in _sent(fleet)]
 
 
-def drained(wish: DrainWish) -> Drained:
-    """What is written down on a host that leaves now."""
-    since = int(time.time())
+def drained(wish: DrainWish, member: Member) -> Drained:
+    """What is written down on a host that leaves now; by its own clock, which ends it."""
+    since = int(time.time() + (member.observed.clock_skew_s or 0))
     by = f"{getpass.getuser()}@{socket.gethostname()}"
     return Drained(by, since, since + seconds(wish.duration), wish.reason)
 
@@ -55,10 +58,10 @@ def _sent(fleet: Fleet) -> list[Member]:
     return [member for member in fleet if member.in_limit]
 
 
-def _all_at_once(fleet: Fleet) -> Iterator[Problem]:
-    staying = [member for member in fleet.in_service(ENGINE) if not member.in_limit]
-    if fleet.running(ENGINE) and any(m.part(ENGINE) for m in _sent(fleet)) and not staying:
-        text = "would leave no engine in service; name fewer hosts (--limit)"
+def _all_at_once(fleet: Fleet, role: str) -> Iterator[Problem]:
+    staying = [member for member in fleet.in_service(role) if not member.in_limit]
+    if any(member.part(role) for member in _sent(fleet)) and not staying:
+        text = f"would leave no {NAMES[role]} in service; name fewer hosts (--limit)"
         yield Problem(None, "drain", text)
 
 
@@ -67,7 +70,7 @@ def _cant_leave(fleet: Fleet, member: Member) -> Iterator[Problem]:
     if member.part(ENGINE) is None:
         return
     by_mark = (drain := engine(member).drain) is not None and drain.by == "mark"
-    proxies = [m.wanted.proxy for m in fleet.running("proxy") if m.wanted.proxy]
+    proxies = [m.wanted.proxy for m in fleet.running(PROXY) if m.wanted.proxy]
     if not by_mark and not all(proxy.status for proxy in proxies):
         text = (
             "the engine is not drained by a mark, and the proxies tell no status, so it can't be "

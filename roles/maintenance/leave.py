@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from pyinfra.api import Host, State
 
@@ -49,14 +49,25 @@ class Leaving:
         Raises:
             NotProven: somebody does; nothing is taken back here.
         """
-        record = json.dumps(asdict(found)).encode()
         with session(self.host, self.fleet.registry_connection) as registry:
-            channel.run(self.state, self.host, _WRITE, stdin=record, timeout_s=RECORD_S)
+            self._write(replace(found, is_leaving=True))
             _forget_over(registry)
             if self.member.part(soa_engine.ROLE):
                 self._send_engine(registry, found)
             if self.member.part(proxy.ROLE):
                 self._send_proxy(registry, found)
+        self._write(found)
+
+    def stay_away(self, found: Drained) -> None:
+        """Have it drained as it was before: who is away is called no more already."""
+        with session(self.host, self.fleet.registry_connection) as registry:
+            for name in self._names():
+                self._mark(registry, name, found)
+        self._write(found)
+
+    def _write(self, found: Drained) -> None:
+        record = json.dumps(asdict(found)).encode()
+        channel.run(self.state, self.host, _WRITE, stdin=record, timeout_s=RECORD_S)
 
     def end(self) -> None:
         """Take the marks and the record away; return when all that runs here is called again."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from roles.maintenance.drain import ROLE
 from roles.run.changes import Change
-from roles.run.fleet import Fleet
+from roles.run.fleet import Fleet, Member
 from roles.run.problems import Problem
 
 
@@ -18,7 +18,12 @@ def check(fleet: Fleet) -> list[Problem]:
 
 def plan(fleet: Fleet) -> list[Change]:
     return [
-        Change(member.name, ROLE, "reboot", "asked for", interrupts=True)
+        Change(member.name, ROLE, "reboot", _why(member), interrupts=True)
         for member in fleet
         if member.in_limit
     ]
+
+
+def _why(member: Member) -> str:
+    """Somebody may be at work on a host that is drained."""
+    return f"asked for, though it is drained {member.drained}" if member.drained else "asked for"

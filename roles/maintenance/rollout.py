@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from functools import partial
 
+import gevent
 from pyinfra.api import FunctionCommand, Host, State
 from pyinfra.api.command import PyinfraCommand
 from pyinfra.api.exceptions import ConnectError
@@ -23,6 +24,7 @@ from roles.run.fleet import Fleet, Member
 from roles.run.lease import lasting
 
 ASK_S = 20
+AGAIN_S = 1
 REBOOT_S = 600
 """How long a host may take from its going down to its engine's answer."""
 
@@ -61,21 +63,28 @@ class HostRollout:
 
 def _sent_away(state: State, fleet: Fleet, member: Member, change: Change) -> Treatment:
     leaving = Leaving(state, fleet, member)
-    wish = member.wanted.drain
+    wish, before = member.wanted.drain, member.drained
     assert wish is not None, "the survey refuses a drain without a reason"
 
     def take_back(away: Away) -> str:
+        if before:
+            leaving.stay_away(before)
+            return "it is drained as before"
         leaving.end()
         return "it is in service again"
+
+    def prove_back() -> None:
+        if not before:
+            leaving.prove_back()
 
     return Treatment(
         host=leaving.host,
         changes=(change,),
         aside=nobody_is_aside,
-        apply=lambda away: leaving.begin(drain.drained(wish)),
+        apply=lambda away: leaving.begin(drain.drained(wish, member)),
         prove=lambda: None,
         take_back=take_back,
-        prove_back=leaving.prove_back,
+        prove_back=prove_back,
     )
 
 
@@ -139,8 +148,8 @@ def _boot_id(state: State, host: Host) -> str:
     try:
         return channel.run(state, host, _BOOT_ID, timeout_s=ASK_S).text
     except channel.RemoteError:
-        host.disconnect()
-        host.connect(show_errors=False, raise_exceptions=True)
+        gevent.sleep(AGAIN_S)
+        host.connector.connect()
         return channel.run(state, host, _BOOT_ID, timeout_s=ASK_S).text
 
 

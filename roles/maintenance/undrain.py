@@ -14,7 +14,7 @@ def check(fleet: Fleet) -> list[Problem]:
 
 def plan(fleet: Fleet) -> list[Change]:
     return [
-        Change(member.name, ROLE, "undrain", f"drained {member.observed.drained}")
+        Change(member.name, ROLE, "undrain", f"drained {member.drained}")
         for member in fleet
-        if member.in_limit and member.observed.drained
+        if member.in_limit and member.drained
     ]

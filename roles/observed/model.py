@@ -104,10 +104,24 @@ class Drained:
     since: int
     until: int
     reason: str
+    is_leaving: bool = False
+    """Whether nobody has confirmed yet that it is called no more."""
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> Drained:
+        """Read what a record says. Raises KeyError, TypeError or ValueError."""
+        return cls(
+            by=str(told["by"]),
+            since=int(told["since"]),
+            until=int(told["until"]),
+            reason=str(told["reason"]),
+            is_leaving=bool(told.get("is_leaving", False)),
+        )
 
     def __str__(self) -> str:
         since, until = (datetime.fromtimestamp(at, UTC) for at in (self.since, self.until))
-        return f"by {self.by} since {since:%F %T} until {until:%F %T} UTC: {self.reason}"
+        left = " (it may be called still: that was never confirmed)" if self.is_leaving else ""
+        return f"by {self.by} since {since:%F %T} until {until:%F %T} UTC: {self.reason}{left}"
 
 
 @dataclass(frozen=True)

@@ -211,15 +211,9 @@ def _containers(
 
 def _drained(lines: list[str], now: float) -> Drained | None:
     """Read the record of a drain. One that is spoilt tells none."""
-    with suppress(ValueError, TypeError, KeyError):
-        told = json.loads(lines[0].removeprefix("|")) if lines else {}
-        found = Drained(
-            by=str(told["by"]),
-            since=int(told["since"]),
-            until=int(told["until"]),
-            reason=str(told["reason"]),
-        )
-        return found if found.until > now else None
+    with suppress(ValueError, TypeError, KeyError, AttributeError):
+        found = Drained.of(json.loads(lines[0].removeprefix("|"))) if lines else None
+        return found if found and found.until > now else None
     return None
 
 

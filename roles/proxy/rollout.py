@@ -32,6 +32,9 @@ def aside(
 
     Of proxies that do not tell their state nothing is known.
     """
+    host = state.inventory.get_host(member.name)
+    if len(fleet.in_service(ROLE)) == 1:
+        host.log("its proxy is the only one: callers will notice that it goes")
     others = [p for p in telling_proxies(fleet) if p.name not in away | {member.name}]
 
     def missing() -> str | None:
@@ -41,7 +44,7 @@ def aside(
         return f"none of {named} answers, so this proxy can't be taken away"
 
     if others:
-        wait_until(state.inventory.get_host(member.name), missing, READY_S)
+        wait_until(host, missing, READY_S)
     yield
 
 

@@ -31,7 +31,8 @@ def data_directory() -> Generator[PyinfraCommand, None, None]:
     """
     fleet = current_fleet(state)
     member = fleet[host.name]
-    change = data_change(fleet, member) if member in fleet.registry_servers else None
+    is_treated = member.in_limit and member in fleet.registry_servers
+    change = data_change(fleet, member) if is_treated else None
     if change is None:
         return
     user, group = (server(member).user or "0:0").split(":")

@@ -115,11 +115,11 @@ class Registry:
         found = {mark: mark.partition("@")[2] for mark in self.names(DRAIN_PATH) or ()}
         return {mark: int(until) for mark, until in found.items() if until.isdecimal()}
 
-    def hosts_away(self, now: float) -> frozenset[str]:
-        """The names of the hosts for which a kept mark says that they are away now."""
+    def hosts_away(self, now: float) -> dict[str, dict[str, Any]]:
+        """What the kept marks say that mean something now, by the host that they are about."""
         marks = [mark for mark, until in self.kept_marks().items() if until > now]
-        told = (self.data(f"{DRAIN_PATH}/{mark}").get("host") for mark in marks)
-        return frozenset(host for host in told if isinstance(host, str))
+        told = [self.data(f"{DRAIN_PATH}/{mark}") for mark in marks]
+        return {str(data["host"]): data for data in told if "host" in data}
 
     def _create(self, path: str, told: Mapping[str, str], ephemeral: bool = False) -> bool:
         """Make a node that says who made it, and when; tells whether it was made now."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from roles.container.part import PartSpec
 from roles.docker_engine.transaction import Transaction
-from roles.observed import IpAddress, Observed, Release
+from roles.observed import Drained, IpAddress, Observed, Release
 from roles.run.address import by_family, endpoint
 from roles.run.wanted import ROLE_OF_GROUP, Wanted
 
@@ -26,6 +26,8 @@ class Member:
     """Whether this run may change the host."""
     rehearsed: Transaction | None = None
     """What the host's package manager would do for its engine; None where nothing is needed."""
+    drained: Drained | None = None
+    """Who has sent it away for a while, as it says itself, or the registry where it can't."""
     translated_to: IpAddress | None = None
     """Its own address behind a router that translates `address`; None where that is its own."""
 
@@ -70,7 +72,7 @@ class Fleet:
 
     def in_service(self, role: str) -> list[Member]:
         """Those of them that nobody has sent away for a while."""
-        return [member for member in self.running(role) if not member.observed.drained]
+        return [member for member in self.running(role) if not member.drained]
 
     def staying(self, member: Member, away: Collection[str]) -> Member:
         """A host to look from while this one may go down; itself, where there is no other."""

@@ -6,9 +6,7 @@ every host is shown together, and ends the run; else every change is shown, as i
 
 from __future__ import annotations
 
-import atexit
 import sys
-import time
 from collections.abc import Collection, Iterator
 from typing import Protocol
 
@@ -30,9 +28,8 @@ from roles.images import plan as images
 from roles.observed import IpAddress, Look, Observed
 from roles.proxy import plan as proxy
 from roles.registry import plan as registry
-from roles.registry.session import session
 from roles.release import plan as release
-from roles.run import busy, conflicts, lease, options, report
+from roles.run import away, busy, conflicts, lease, options, report
 from roles.run.address import (
     NoAddress,
     by_family,
@@ -114,7 +111,7 @@ def _survey(state: State, roles: tuple[Role, ...], wishes: Wishes, with_drained:
         else:
             problems.append(Problem(host.name, "probe", explained(str(result))))
     both = [host for host in observed if host in wanted]
-    members, wrong = _members(state, both, wished, observed, with_drained)
+    members, wrong = _members(state, both, wished, observed)
     names = {member.name for member in members}
     fleet = Fleet(
         tuple(members),
@@ -123,9 +120,10 @@ def _survey(state: State, roles: tuple[Role, ...], wishes: Wishes, with_drained:
     )
     _refuse_leased(fleet)
     problems += wrong
-    away = _hosts_away(state, fleet) if unreachable else frozenset()
-    problems += _unreachable_problems(unreachable, wanted, away)
-    _leave_out([m for m in fleet if m.observed.drained and not m.in_limit and not with_drained])
+    absent = away.known_away(state, fleet)
+    problems += _unreachable_problems(unreachable, wanted, absent)
+    fleet = away.marked(fleet, absent)
+    fleet = fleet if with_drained else away.left_out(fleet)
     problems += [*host_check.check(fleet, _host_checks(roles)), *conflicts.check(fleet)]
     problems += [problem for role in roles for problem in role.check(fleet)]
     if docker_engine in roles:
@@ -172,15 +170,15 @@ def _refused_options() -> Iterator[Problem]:
 
 
 def _unreachable_problems(
-    unreachable: dict[Host, str], wanted: dict[Host, Wanted], away: frozenset[str]
+    unreachable: dict[Host, str], wanted: dict[Host, Wanted], absent: Collection[str]
 ) -> Iterator[Problem]:
     """Hosts that can't be reached are left out only where the data allows that many.
 
     Never one with another key: it may be another host. Never a server of our registry: without its
-    address every container would be told another list. Those `away` are known to be drained.
+    address every container would be told another list. Those `absent` are known to be drained.
     """
     allowed = max((w.rollout.max_unreachable for w in wanted.values()), default=0)
-    missed = [host for host in unreachable if host.name not in away]
+    missed = [host for host in unreachable if host.name not in absent]
     for host, why in unreachable.items():
         if "host key" in why.lower():
             text = (
@@ -198,30 +196,7 @@ def _unreachable_problems(
         else:
             host.state.failed_hosts.discard(host)  # it is allowed, so it does not fail the run
             known = "" if host in missed else ", is drained"
-            _warn_twice(f"{host.name} can't be reached{known} and is left out: {why}")
-
-
-def _leave_out(drained: list[Member]) -> None:
-    for member in drained:
-        _warn_twice(f"{member.name} is left out: it is drained {member.observed.drained}")
-
-
-def _warn_twice(text: str) -> None:
-    """Say it now, and again where the operator looks last."""
-    logger.warning(text)
-    atexit.register(logger.warning, text)
-
-
-def _hosts_away(state: State, fleet: Fleet) -> frozenset[str]:
-    """The hosts that the registry knows to be drained: they can't tell it themselves."""
-    if not fleet.members or not fleet.registry_connection:
-        return frozenset()
-    via = state.inventory.get_host(fleet.members[0].name)
-    try:
-        with session(via, fleet.registry_connection) as registry:
-            return registry.hosts_away(time.time())
-    except OSError:
-        return frozenset()
+            away.warn_twice(f"{host.name} can't be reached{known} and is left out: {why}")
 
 
 def explained(error: str) -> str:
@@ -277,11 +252,7 @@ def look(wanted: Wanted | None) -> Look:
 
 
 def _members(
-    state: State,
-    hosts: list[Host],
-    wished: dict[Host, Wish],
-    observed: dict[Host, Observed],
-    with_drained: bool,
+    state: State, hosts: list[Host], wished: dict[Host, Wish], observed: dict[Host, Observed]
 ) -> tuple[list[Member], list[Problem]]:
     """Find every host's own address: the registry's first, since the others look towards it."""
     members: dict[str, Member] = {}
@@ -305,9 +276,8 @@ def _members(
             wanted=wanted,
             observed=observed[host],
             address=address,
-            in_limit=state.is_host_in_limit(host)
-            and host in state.active_hosts
-            and (with_drained or not observed[host].drained),
+            in_limit=state.is_host_in_limit(host) and host in state.active_hosts,
+            drained=observed[host].drained,
             translated_to=own if own != address else None,
             released=wished[host].release,
         )

@@ -54,12 +54,13 @@ def _kwargs(told: dict[str, Any]) -> dict[str, Any]:
 
 
 def _fleet(told: dict[str, Any]) -> Fleet:
-    """Hosts by name: `is` (bare, fitted or serving), then what differs from that."""
+    """Hosts by name: `is` (bare, fitted or serving), whether it is `in_limit`, then what differs."""
     members = []
     for name, host in told["fleet"].items():
         observed = (bare if host["is"] == "bare" else fitted)(address_of(name))
         data = host.get("data", {})
-        members.append(member(name, host.get("groups", ()), observed, **data))
+        in_limit = host.get("in_limit", True)
+        members.append(member(name, host.get("groups", ()), observed, in_limit, **data))
     whole = fleet(*members)
     as_wanted = serving(fleet(*(m for m in whole if told["fleet"][m.name]["is"] == "serving")))
     found = {m.name: m for m in (*whole, *as_wanted)}

@@ -17,8 +17,8 @@ WISH = {"reason": "new disk", "duration": "2h"}
 
 
 def app(number: int, is_drained: bool = False, **changes: Any) -> Member:
-    observed = replace(fitted(f"198.18.0.1{number}"), drained=AWAY if is_drained else None)
-    return member(f"app-{number}", observed=observed, **{"drain": WISH, **changes})
+    found = member(f"app-{number}", **{"drain": WISH, **changes})
+    return replace(found, drained=AWAY if is_drained else None)
 
 
 def fleet(*members: Member) -> Fleet:
@@ -53,8 +53,16 @@ def test_a_drain_without_a_reason() -> None:
 
 @pytest.mark.parametrize("others", [(), (app(2),), (app(2, is_drained=True, in_limit=False),)])
 def test_somebody_must_stay(others: tuple[Member, ...]) -> None:
-    [problem] = drain.check(fleet(app(1), *others))
-    assert "would leave no engine in service" in problem.text
+    engine, proxy = drain.check(fleet(app(1), *others))
+    assert "would leave no engine in service" in engine.text
+    assert "would leave no proxy in service" in proxy.text
+
+
+def test_the_only_proxy_must_stay() -> None:
+    edge, app_1 = replace(app(3), groups=frozenset({"proxy"})), app(1, in_limit=False)
+    only = replace(app_1, groups=frozenset({"engine"}))
+    [problem] = drain.check(fleet(edge, only))
+    assert "would leave no proxy in service" in problem.text
 
 
 @pytest.mark.parametrize(
@@ -76,8 +84,10 @@ def test_an_engine_that_cant_be_kept_away(
 
 
 def test_what_is_written_down() -> None:
-    found = drain.drained(DrainWish(**WISH))
+    found = drain.drained(DrainWish(**WISH), app(1))
     assert found.until - found.since == 7200
+    late = replace(app(1), observed=fitted(clock_skew_s=-600.0))
+    assert -605 < drain.drained(DrainWish(**WISH), late).since - found.since < -595
     assert drain.told(found, "app-1")["host"] == "app-1"
     assert drain.told(found, "app-1")["until"] == str(found.until)
 
@@ -95,3 +105,9 @@ def test_a_host_without_systemd_is_not_rebooted() -> None:
     old = replace(old, observed=replace(old.observed, init="init"))
     [problem] = reboot.check(fleet(old, app(2)))
     assert problem.host == "app-1" and "expected systemd" in problem.text
+
+
+def test_a_reboot_says_who_has_drained_the_host() -> None:
+    found = [change.why for change in reboot.plan(fleet(app(1), app(2, is_drained=True)))]
+    assert found[0] == "asked for"
+    assert found[1].startswith("asked for, though it is drained by ann@laptop since ")

@@ -284,8 +284,8 @@ def test_a_kept_mark_outlives_its_session_and_takes_the_place_of_others() -> Non
     assert node.owner_session_id == 0
     told = json.loads(node.data)
     assert (told["host"], told["reason"]) == ("app-1", "disk")
-    assert registry.hosts_away(199) == {"app-1"}
-    assert registry.hosts_away(200) == frozenset()
+    assert registry.hosts_away(199) == {"app-1": told}
+    assert registry.hosts_away(200) == {}
     assert registry.unkeep(NAME)
     assert registry.kept_marks() == {}
 

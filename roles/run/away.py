@@ -1,0 +1,67 @@
+"""Hosts that somebody has sent away for a while: which they are; a run leaves them out."""
+
+from __future__ import annotations
+
+import atexit
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+
+from pyinfra import logger
+from pyinfra.api import State
+
+from roles.container.instance import serving
+from roles.observed import Drained
+from roles.registry.plan import server
+from roles.registry.session import session
+from roles.run.fleet import Fleet
+
+
+def known_away(state: State, fleet: Fleet) -> dict[str, Drained]:
+    """The drained hosts that can't tell it themselves, by the registry's marks.
+
+    They can't be reached, or have forgotten everything, as one with a new disk has.
+    """
+    silent = [m for m in fleet if not m.drained and m.observed.releases.current_name is None]
+    if not (fleet.unreachable or silent) or not _has_registry(fleet):
+        return {}
+    via = state.inventory.get_host(fleet.members[0].name)
+    try:
+        with session(via, fleet.registry_connection) as registry:
+            told = registry.hosts_away(time.time())
+    except OSError:
+        return {}
+    found: dict[str, Drained] = {}
+    for host, data in told.items():
+        with suppress(KeyError, TypeError, ValueError):
+            found[host] = Drained.of(data)
+    return found
+
+
+def _has_registry(fleet: Fleet) -> bool:
+    """Whether it is worth asking: before the first deploy there is none of our own."""
+    servers = fleet.registry_servers
+    runs = any(serving(m.observed, server(m).container) for m in servers)
+    return bool(fleet.members) and (runs or not servers) and bool(fleet.registry_connection)
+
+
+def marked(fleet: Fleet, absent: Mapping[str, Drained]) -> Fleet:
+    """The fleet, with those marked as drained of which the registry alone knows it."""
+    known = (replace(m, drained=m.drained or absent.get(m.name)) for m in fleet)
+    return replace(fleet, members=tuple(known))
+
+
+def left_out(fleet: Fleet) -> Fleet:
+    """The fleet with its drained hosts out of the limit; of those that were in it, that is told."""
+    for member in fleet:
+        if member.drained and member.in_limit:
+            warn_twice(f"{member.name} is left out: it is drained {member.drained}")
+    limited = (replace(m, in_limit=m.in_limit and not m.drained) for m in fleet)
+    return replace(fleet, members=tuple(limited))
+
+
+def warn_twice(text: str) -> None:
+    """Say it now, and again where the operator looks last."""
+    logger.warning(text)
+    atexit.register(logger.warning, text)
