@@ -31,9 +31,10 @@ ASK_S = 10
 
 LOGINS = ("/var/log/wtmp", "/var/log/btmp", "/var/log/lastlog", "/var/lib/wtmpdb", "/var/lib/sudo")
 CLOCKS = ("/var/lib/systemd", "/var/log/journal")
+LEASES = ("/var/lib/dockyard/lease",)
 SERVICE = ("/apps/logs/", "/apps/data/zookeeper/version-2", "/apps/data/osp-proxy/")
 READERS = ("/var/lib/rpm/rpmdb.sqlite-",)  # what SQLite makes where a database is only read
-VOLATILE = (*LOGINS, *CLOCKS, *SERVICE, *READERS)
+VOLATILE = (*LOGINS, *CLOCKS, *LEASES, *SERVICE, *READERS)
 """What changes on a host by itself: by its logins, its own services, and the parts that serve."""
 
 

@@ -177,6 +177,7 @@ def test_a_system_upgrade_leaves_a_held_engine_alone(found: Hosts) -> None:
     assert held(trixie) == VENDOR_SET
 
 
+@pytest.mark.full
 def test_a_containers_host_goes_from_source_to_source_and_back(found: Hosts) -> None:
     host = found["bookworm"]
     host.run(KEPT)
@@ -205,6 +206,7 @@ def test_a_containers_host_goes_from_source_to_source_and_back(found: Hosts) -> 
     assert host.run("docker images --quiet").stdout == images
 
 
+@pytest.mark.full
 def test_files_and_a_script_install_without_a_package_source(found: Hosts) -> None:
     found.lab.reset("bookworm", "trixie", "rpm")
     script = Path(found.checkout.directory, "get-engine.sh")

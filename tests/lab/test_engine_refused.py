@@ -114,6 +114,7 @@ def test_a_repository_that_is_not_there(found: Hosts) -> None:
         assert problem.startswith(f"{name}: docker_engine.vendor: its repository can not be used:")
 
 
+@pytest.mark.full
 def test_a_repository_that_hangs(found: Hosts) -> None:
     found.repo.hang("/debian/dists")
     found.repo.hang("/rhel/9")
@@ -234,6 +235,7 @@ def a_full_disk(host: LabHost) -> Iterator[None]:
         host.run("umount --lazy /usr/bin && umount --lazy /full && rmdir /full")
 
 
+@pytest.mark.full
 def test_a_disk_that_fills_up_half_way_is_no_obstacle_to_the_next_run(found: Hosts) -> None:
     host = found["bookworm"]
     with a_full_disk(host):

@@ -288,6 +288,7 @@ def test_a_suspended_proxy_stops_a_rollout_until_it_answers(
     calls.assert_none_lost(fleet.apps, LOGS)
 
 
+@pytest.mark.full
 def test_a_proxy_that_nobody_reaches_is_left_out_and_named(steady: Fleet, turned: Checkout) -> None:
     fleet, cut_off = steady, steady.apps[2]
     answering = [host for host in fleet.apps if host != cut_off]

@@ -10,7 +10,15 @@ import pytest
 
 from tests.lab.conftest import Fleet
 from tests.lab.load import load
-from tests.lab.reading import ENGINES, containers, of_each, registered, up, wait_until
+from tests.lab.reading import (
+    ENGINES,
+    await_expiry,
+    containers,
+    of_each,
+    registered,
+    up,
+    wait_until,
+)
 from tests.lab.running import Checkout, Run
 from tests.lab.test_failures import ENGINE, PROXY, RATE_PER_S, is_whole
 
@@ -18,6 +26,7 @@ SESSION_S = 10
 """How long the controller's mark outlives it."""
 SPARE_S = 4
 """A server of the registry ends sessions at its ticks of 2 s; then the engine is found again."""
+LEASE_S = 10
 UNDER_WAY_S = 0.4
 FIRST = "app-1"
 LIMIT = ["--limit", FIRST]
@@ -29,8 +38,11 @@ SIGNAL = {"by": "signal", "signal": "SIGUSR1", "undrain_signal": "SIGUSR2"}
 KILLER = '''
 
 def _kill_by_wish():
-    """Count the remote commands of this run; end with the one that `kill.json` names."""
-    import json, os, signal, shlex
+    """Count the remote commands of this run; end with the one that `kill.json` names.
+
+    But for those of the lease, which are sent by the clock.
+    """
+    import json, os, re, signal
     from pathlib import Path
     import gevent
     from paramiko import Channel
@@ -43,7 +55,7 @@ def _kill_by_wish():
 
     def count(what, command):
         line = command if isinstance(command, str) else " ".join(map(str, command))
-        if wish["of"] not in line:
+        if wish["of"] not in line or re.search(" lease (take|renew|release) ", line):
             return False
         counted[what] += 1
         log.write(f"{what} {counted[what]} {line[-70:]!r}\\n")
@@ -92,7 +104,8 @@ class Killed:
         wish = {"at": at, "when": when, "of": of, "after_s": UNDER_WAY_S}
         (self.checkout.directory / "kill.json").write_text(json.dumps(wish))
         changed = f"soa_engine.environment.TURN={turn}"
-        return self.checkout.run(self.fleet.inventory, "-y", "--data", changed, *options)
+        data = ("--data", changed, "--data", f"rollout.lease_s={LEASE_S}")
+        return self.checkout.run(self.fleet.inventory, "-y", *data, *options)
 
     @property
     def commands(self) -> list[str]:
@@ -105,6 +118,7 @@ class Killed:
         run = self.run(turn, *options, at=at, when=when, of=of)
         assert run.exit_code == -9, run.output
         wait_until(lambda: is_whole(self.fleet), "all serve again", SESSION_S + SPARE_S)
+        await_expiry(self.fleet.hosts, 3 * LEASE_S)
 
     def finish(self, turn: str, *options: str) -> None:
         """Run it again, to its end; fail unless it leaves what is wanted, and nothing else."""

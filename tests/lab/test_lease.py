@@ -129,7 +129,7 @@ def both(fleet: Fleet, names: tuple[str, str]) -> list[Ended]:
     return list(ended.values())
 
 
-@pytest.mark.parametrize("pairs", [3, pytest.param(50, marks=pytest.mark.full)])
+@pytest.mark.parametrize("pairs", [2, pytest.param(50, marks=pytest.mark.full)])
 def test_of_two_that_deploy_at_once_one_changes_something(fleet: Fleet, pairs: int) -> None:
     overlapping = 0
     for number in range(pairs):

@@ -171,6 +171,7 @@ def test_hosts_that_were_changed_go_back_when_the_last_one_fails(steady: Fleet) 
     assert fleet.deploy().done == []
 
 
+@pytest.mark.full
 def test_a_controller_that_dies_while_it_drains_leaves_an_engine_that_serves(
     steady: Fleet, edited: Checkout
 ) -> None:

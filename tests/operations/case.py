@@ -54,7 +54,7 @@ def _kwargs(told: dict[str, Any]) -> dict[str, Any]:
 
 
 def _fleet(told: dict[str, Any]) -> Fleet:
-    """Hosts by name: `is` (bare, fitted or serving), whether it is `in_limit`, then what differs."""
+    """Hosts by name: `is` (bare, fitted or serving), `in_limit` or not, then what differs."""
     members = []
     for name, host in told["fleet"].items():
         observed = (bare if host["is"] == "bare" else fitted)(address_of(name))
