@@ -9,7 +9,7 @@ from __future__ import annotations
 import atexit
 import sys
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Protocol
 
 from gevent.lock import BoundedSemaphore
@@ -113,6 +113,7 @@ def _survey(state: State, roles: tuple[Role, ...], wishes: Wishes, with_drained:
             observed[host] = result
         else:
             problems.append(Problem(host.name, "probe", explained(str(result))))
+    _refuse_leased(observed)
     both = [host for host in observed if host in wanted]
     members, wrong = _members(state, both, wished, observed, with_drained)
     names = {member.name for member in members}
@@ -121,7 +122,6 @@ def _survey(state: State, roles: tuple[Role, ...], wishes: Wishes, with_drained:
         tuple(host.name for host in unreachable),
         all(host.name in names for host in hosts if "registry" in host.groups),
     )
-    _refuse_leased(fleet)
     problems += wrong
     away = _hosts_away(state, fleet) if unreachable else frozenset()
     problems += _unreachable_problems(unreachable, wanted, away)
@@ -141,12 +141,13 @@ def _announce(state: State, fleet: Fleet, roles: tuple[Role, ...]) -> None:
     lease.announce(state, fleet, plans, " ".join(options.current().deploys))
 
 
-def _refuse_leased(fleet: Fleet) -> None:
+def _refuse_leased(observed: Mapping[Host, Observed]) -> None:
     """Where another deploys nothing else is told: what was read may be half of a change.
 
+    Also what was read of records, or a host's address, and made no wish, or no member, of it.
     Who only looks may do so, but is told that what is seen is about to change.
     """
-    found = busy.check(fleet)
+    found = busy.check({host.name: its.lease for host, its in observed.items()})
     if found and not options.current().dry:
         raise Refused(found)
     for problem in found:
