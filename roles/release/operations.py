@@ -13,11 +13,10 @@ from pyinfra.api import FunctionCommand, Host, State, operation
 from pyinfra.api.command import PyinfraCommand
 
 from roles.images.plan import delivered_ids
-from roles.observed.channel import RemoteError
 from roles.release import store
 from roles.release.back import RolledAway, back_changes, pins_after
 from roles.release.plan import ROLE, is_recorded, pinned, released
-from roles.release.record import NAME, Record, kept, new_name, record
+from roles.release.record import NAME, Record, Unreadable, kept, new_name, record
 from roles.run.current import current_fleet
 from roles.run.fleet import Fleet, Member
 from roles.run.report import counted, done
@@ -54,33 +53,47 @@ def now() -> str:
 
 
 def _record(state: State, host: Host) -> bool:
+    """Have the hosts keep it, then, when all do, say that they run it."""
     fleet = current_fleet(state)
     known = [name for member in fleet for name in member.observed.releases.kept]
     name = new_name(datetime.now(UTC), known)
     members = [m for m in fleet if m.parts and (m.in_limit or m.observed.releases.current)]
-    write = partial(_write, state, fleet, name, who())
-    settle = partial(_settle, state, fleet, name)
-    if not (_on_all(state, members, write) and _on_all(state, members, settle)):
+    left_out: set[str] = set()
+
+    def write(member: Member) -> None:
+        try:
+            found = _recorded(state, fleet, member)
+        except Unreadable as why:
+            left_out.add(member.name)
+            text = f"is left out of release {name}: its record {why}; deploy to it, too"
+            logger.warning(f"{member.name} {text}")
+        else:
+            its = state.inventory.get_host(member.name)
+            store.write(state, its, found.renamed(name, who()))
+
+    if not _on_all(state, members, write):
+        return False
+    members = [member for member in members if member.name not in left_out]
+    if not _on_all(state, members, partial(_settle, state, fleet, name)):
         return False
     logger.info(f"--> Recorded as release {name} on {counted(len(members), 'host')}")
     return True
 
 
-def _write(state: State, fleet: Fleet, name: str, by: str, member: Member) -> None:
-    host = state.inventory.get_host(member.name)
-    store.write(state, host, _recorded(state, fleet, member).renamed(name, by))
-
-
 def _recorded(state: State, fleet: Fleet, member: Member) -> Record:
-    """What this run has come to on a host; outside the limit, what an earlier one had."""
+    """What this run has come to on a host; outside the limit, what an earlier one had.
+
+    Raises:
+        RemoteError: the host could not be asked.
+        Unreadable: what an earlier one had can't be used.
+    """
     if member.in_limit:
         parts = released(fleet, member, delivered_ids(fleet))
         return record("", "", parts, member.wanted)
     found = store.read_all(state, state.inventory.get_host(member.name))
     name = found.current or ""
     if name not in found.records:
-        why = found.unreadable.get(name, "is not there any more")
-        raise RemoteError(f"the record of release {name} {why}")
+        raise Unreadable(f"of {name} {found.unreadable.get(name, 'is not there any more')}")
     return found.records[name]
 
 
