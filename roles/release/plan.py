@@ -79,9 +79,6 @@ def plan(fleet: Fleet) -> list[Change]:
 
 
 def _problems(fleet: Fleet, member: Member) -> Iterator[Problem]:
-    if member.wanted.release:
-        text = "is for deploy/rollback.py; a deploy brings what group_data says, so leave it away"
-        yield Problem(None, "--data release", text)
     if member.wanted.unpin:
         return
     for pin in pinned(fleet, member):

@@ -32,7 +32,7 @@ from roles.proxy import plan as proxy
 from roles.registry import plan as registry
 from roles.registry.session import session
 from roles.release import plan as release
-from roles.run import busy, conflicts, lease, options, report
+from roles.run import asked, busy, conflicts, lease, options, report
 from roles.run.address import (
     NoAddress,
     by_family,
@@ -127,6 +127,7 @@ def _survey(state: State, roles: tuple[Role, ...], wishes: Wishes, with_drained:
     problems += _unreachable_problems(unreachable, wanted, away)
     _leave_out([m for m in fleet if m.observed.drained and not m.in_limit and not with_drained])
     problems += [*host_check.check(fleet, _host_checks(roles)), *conflicts.check(fleet)]
+    problems += asked.check(fleet, roles, options.current().deploys)
     problems += [problem for role in roles for problem in role.check(fleet)]
     if docker_engine in roles:
         fleet, wrong = rehearse(state, fleet, without={problem.host for problem in problems})

@@ -94,11 +94,3 @@ def test_it_is_let_through_where_it_runs_already_or_the_limit_leaves_the_host_ou
     assert check(recorded(of_round("bad"), pins=[bad_pin()])) == []
     found = wanting(recorded(of_round("1"), pins=[bad_pin()]), of_round("bad"))
     assert [p.host for p in check(change(found, "app-2", in_limit=False))] == ["app-1"]
-
-
-def test_a_deploy_is_not_asked_for_a_release() -> None:
-    [problem] = set(check(fleet(member("app-1", release=FIRST), "registry-1")))
-    assert str(problem) == (
-        "inventory: --data release: is for deploy/rollback.py; a deploy brings what group_data "
-        "says, so leave it away"
-    )

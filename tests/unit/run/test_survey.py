@@ -262,9 +262,17 @@ def test_only_what_installs_or_deploys_needs_a_fit_host(
     monkeypatch.setattr("roles.run.report.logger.warning", lambda text: pytest.fail(text))
     full = fit("198.18.0.11", disks={"/var/lib/docker": disk(free_gib=0)}, name_addresses=())
     unfit = fitted("198.18.0.11", fitness=full)
-    hosts(stack, *NAMES, everywhere={"action": "stop"}, observed={"app-1": unfit})
+    hosts(stack, *NAMES, observed={"app-1": unfit})
     assert [line.split(": ")[1] for line in refusal((sdk,))] == ["host_check.disk-data-root"]
+    hosts(stack, *NAMES, everywhere={"action": "stop"}, observed={"app-1": unfit})
     survey((service,))
+
+
+def test_what_is_for_another_deploy_is_refused(stack: ExitStack) -> None:
+    hosts(stack, *NAMES, everywhere={"drain": {"reason": "new disk"}})
+    assert refusal() == [
+        "inventory: --data drain: is for deploy/drain.py, and is not done here; leave it away"
+    ]
 
 
 def test_whatever_a_deploy_does_it_needs_root(stack: ExitStack) -> None:
