@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping
 
 from roles.container.difference import last_applied
 from roles.container.instance import current
+from roles.container.part import PartSpec
 from roles.container.plan import Specify
 from roles.container.spec import TO_BE_BUILT, ContainerSpec
 from roles.container.wish import wish_digest
 from roles.images.plan import delivered_ids, image_of, released_ids
-from roles.observed import Pin, ReleasedPart
+from roles.observed import Observed, Pin, ReleasedPart
 from roles.proxy import plan as proxy
 from roles.registry import plan as registry
 from roles.run.changes import Change
@@ -37,9 +38,22 @@ def wished(fleet: Fleet, member: Member) -> dict[str, str]:
 def applied(member: Member, role: str) -> str | None:
     """The sign of what was last applied to a part that is there; None where that is not known."""
     part = member.part(role)
-    found = current(member.observed, part.container) if part else None
+    return applied_to(member.observed, role, part) if part else None
+
+
+def applied_to(observed: Observed, role: str, part: PartSpec) -> str | None:
+    """The same of a host that is no member yet; `part` says which container, and its ports.
+
+    One that runs by its image's ID, since the tag is another image's, has the tag's sign.
+    """
+    found = current(observed, part.container)
     fields = last_applied(found) if found else None
-    return wish_digest(fields, part.host_ports) if part and fields else None
+    if not fields:
+        return None
+    had = [its.parts[role] for its in observed.releases.kept.values() if role in its.parts]
+    tags = {each.image_id: each.image for each in had}
+    image = str(fields.get("image"))
+    return wish_digest({**fields, "image": tags.get(image, image)}, part.host_ports)
 
 
 def released(fleet: Fleet, member: Member, ids: Mapping[str, str]) -> dict[str, ReleasedPart]:
@@ -90,4 +104,6 @@ def _problems(fleet: Fleet, member: Member) -> Iterator[Problem]:
 
 def _sign(member: Member, role: str, spec: ContainerSpec) -> str:
     part = member.part(role)
-    return wish_digest(spec.applied, part.host_ports if part else ())
+    had = member.released.parts.get(role) if member.released else None
+    fields = {**spec.applied, "image": had.image if had else spec.image}
+    return wish_digest(fields, part.host_ports if part else ())

@@ -7,13 +7,14 @@ from dataclasses import replace
 import pytest
 
 from roles.container.plan import container_changes
+from roles.container.wish import wish_digest
 from roles.observed import Pin
 from roles.release.back import RolledAway, check, pins_after, plan, rolled_away, target
-from roles.release.plan import SPECIFY, wished
+from roles.release.plan import SPECIFY, applied, wished
 from roles.release.store import Kept
 from roles.run.fleet import Fleet
 from roles.run.problems import Refused
-from tests.unit.build import change, fleet, image, look_again, member
+from tests.unit.build import change, fleet, image, look_again, member, running
 from tests.unit.release.build import FIRST, SECOND, THIRD, going_to, recorded
 from tests.unit.release.test_plan import AT, BY, of_round
 
@@ -112,12 +113,42 @@ def test_the_image_is_the_recorded_one_by_tag_and_by_id_where_the_tag_is_another
     part = had.parts["soa_engine"]
     spec = SPECIFY["soa_engine"](found, found["app-1"])
     assert spec.image == part.image
-    own = [i for i in found["app-1"].observed.images if i.id != part.image_id]
-    images = (*own, image(part.image, "again"), replace(image("x"), id=part.image_id, tags=()))
-    moved = look_again(found, "app-1", images=images)
+    moved = tag_is_anothers(found)
     assert SPECIFY["soa_engine"](moved, moved["app-1"]).image == part.image_id
     _, spec, _ = container_changes(moved, "soa_engine", SPECIFY["soa_engine"])[0]
     assert spec.image_id == part.image_id
+
+
+def tag_is_anothers(found: Fleet) -> Fleet:
+    """The fleet with the recorded engine's image on app-1 under its ID alone."""
+    had = found["app-1"].released
+    assert had is not None
+    part = had.parts["soa_engine"]
+    own = [i for i in found["app-1"].observed.images if i.id != part.image_id]
+    images = (*own, image(part.image, "again"), replace(image("x"), id=part.image_id, tags=()))
+    return look_again(found, "app-1", images=images)
+
+
+def test_at_a_release_by_its_images_id_nothing_is_left_to_do_and_it_is_not_pinned() -> None:
+    ran = recorded(of_round("1"))
+    found = tag_is_anothers(going_to(ran, FIRST, ran))
+    spec = SPECIFY["soa_engine"](found, found["app-1"])
+    assert spec.image.startswith("sha256:")
+    others = [c for c in found["app-1"].observed.containers if c.name != spec.name]
+    found = look_again(found, "app-1", containers=(running(spec), *others))
+    assert rolled_away(found) == ()
+    assert plan(found) == []
+
+
+def test_what_runs_by_its_images_id_has_the_sign_of_its_tag() -> None:
+    """Once gone back to by ID, and away from again: it is pinned as its release has it."""
+    found = recorded(of_round("1"))
+    now = found["app-1"].observed.releases.current
+    assert now is not None
+    by_tag = SPECIFY["soa_engine"](found, found["app-1"])
+    by_id = replace(by_tag, image=now.parts["soa_engine"].image_id)
+    found = look_again(found, "app-1", containers=(running(by_id),))
+    assert applied(found["app-1"], "soa_engine") == wish_digest(by_tag.applied, (1080,))
 
 
 def test_an_image_that_is_gone_forbids_it() -> None:
