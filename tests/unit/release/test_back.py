@@ -8,13 +8,14 @@ import pytest
 
 from roles.container.plan import container_changes
 from roles.container.wish import wish_digest
-from roles.observed import Pin
+from roles.observed import Pin, ReleasedPart
 from roles.release.back import RolledAway, check, pins_after, plan, rolled_away, target
 from roles.release.plan import SPECIFY, applied, wished
+from roles.release.record import record
 from roles.release.store import Kept
 from roles.run.fleet import Fleet
 from roles.run.problems import Refused
-from tests.unit.build import change, fleet, image, look_again, member, running
+from tests.unit.build import change, fleet, image, look_again, member, running, wanted
 from tests.unit.release.build import FIRST, SECOND, THIRD, going_to, recorded
 from tests.unit.release.test_plan import AT, BY, of_round
 
@@ -39,7 +40,44 @@ def kept(*names: str, current: str | None = THIRD, rolled_back: str | None = Non
     ids=["before", "named", "the-current", "again", "forth", "past-what-was-rolled-back"],
 )
 def test_the_target(its: Kept, asked: str | None, name: str) -> None:
-    assert target({"app-1": its, "app-2": its}, asked) == name
+    assert target({"app-1": its, "app-2": its}, asked, {}) == name
+
+
+def signed(*names: str, current: str = THIRD, pins: tuple[Pin, ...] = ()) -> Kept:
+    """The records of releases whose engine has the release's name for its sign."""
+    records = {
+        name: record(name, BY, {"soa_engine": ReleasedPart(name, "engine", "sha256:1")}, wanted())
+        for name in names
+    }
+    return Kept(current, records, {}, pins)
+
+
+@pytest.mark.parametrize(
+    ("its", "runs", "name"),
+    [
+        (signed(*ALL), (THIRD, THIRD), SECOND),
+        (signed(*ALL), (THIRD, "of-a-deploy-that-was-cut-off"), THIRD),
+        (signed(*ALL), ("of-a-deploy", "of-a-deploy"), THIRD),
+        (signed(*ALL), (SECOND, THIRD), SECOND),
+        (signed(*ALL), (FIRST, THIRD), THIRD),
+        (signed(THIRD), ("of-a-deploy", THIRD), THIRD),
+    ],
+    ids=[
+        "as-recorded",
+        "cut-off",
+        "not-recorded",
+        "a-rollback-was-cut-off",
+        "of-long-ago",
+        "none-before",
+    ],
+)
+def test_where_a_host_runs_what_no_release_has_it_is_the_current_one(
+    its: Kept, runs: tuple[str, str], name: str
+) -> None:
+    hosts = dict.fromkeys(("app-1", "app-2"), its)
+    signs = {host: {"soa_engine": sign} for host, sign in zip(hosts, runs, strict=True)}
+    assert target(hosts, None, signs) == name
+    assert target(hosts, THIRD, signs) == THIRD
 
 
 @pytest.mark.parametrize(
@@ -81,7 +119,7 @@ def test_the_target(its: Kept, asked: str | None, name: str) -> None:
 )
 def test_no_target(hosts: dict[str, Kept], asked: str | None, texts: list[str]) -> None:
     with pytest.raises(Refused) as caught:
-        target(hosts, asked)
+        target(hosts, asked, {})
     assert [str(problem) for problem in caught.value.problems] == texts
 
 
