@@ -153,6 +153,30 @@ def back_changes(fleet: Fleet, away: tuple[RolledAway, ...]) -> list[Change]:
     return found
 
 
+def left_behind(fleet: Fleet, away: tuple[RolledAway, ...]) -> list[str]:
+    """Say of each host that did not go back what it runs of what was rolled away, and what to do.
+
+    Of one that was not reached that is not known.
+    """
+    signs = {(each.part, each.digest) for each in away}
+    name = next((m.released.name for m in fleet if m.in_limit and m.released), None)
+    if not signs or name is None:
+        return []
+    to_go = f"--data release={name} takes it back, too"
+    unknown = "was not reached, and may still run what was rolled back; once it is,"
+    told = [f"{host} {unknown} --limit {host} {to_go}" for host in fleet.unreachable]
+    for member in fleet:
+        parts = [role for role in member.parts if (role, applied(member, role)) in signs]
+        if parts and not member.in_limit:
+            runs = f"still runs what was rolled back ({', '.join(parts)})"
+            is_away = member.observed.drained is not None
+            why = "is drained, and" if is_away else "is outside the limit, and"
+            then = "once it is not," if is_away else ""
+            words = (member.name, why, f"{runs};", then, "--limit", member.name, to_go)
+            told.append(" ".join(word for word in words if word))
+    return told
+
+
 def pins_after(
     fleet: Fleet, member: Member, away: tuple[RolledAway, ...], by: str, at: str
 ) -> tuple[Pin, ...]:

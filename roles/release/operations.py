@@ -14,12 +14,12 @@ from pyinfra.api.command import PyinfraCommand
 
 from roles.images.plan import delivered_ids
 from roles.release import store
-from roles.release.back import RolledAway, back_changes, pins_after
+from roles.release.back import RolledAway, back_changes, left_behind, pins_after
 from roles.release.plan import ROLE, is_recorded, pinned, released
 from roles.release.record import NAME, Record, Unreadable, kept, new_name, record
 from roles.run.current import current_fleet
 from roles.run.fleet import Fleet, Member
-from roles.run.report import counted, done
+from roles.run.report import counted, done, warned_last
 
 
 @operation()
@@ -122,7 +122,11 @@ def _go_back(state: State, host: Host, rolled_away: tuple[RolledAway, ...]) -> b
         store.make_current(state, found, name, member.observed.releases.kept)
         done(state, changes[member.name])
 
-    return _on_all(state, members, step)
+    if not _on_all(state, members, step):
+        return False
+    for text in left_behind(fleet, rolled_away):
+        warned_last(text)
+    return True
 
 
 def _on_all(state: State, members: Iterable[Member], step: Callable[[Member], None]) -> bool:

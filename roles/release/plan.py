@@ -78,9 +78,23 @@ def is_recorded(fleet: Fleet) -> bool:
 
 
 def pinned(fleet: Fleet, member: Member) -> list[Pin]:
-    """The pins against what is wished of a host."""
+    """A host's own pins against what is wished of it."""
     signs = wished(fleet, member)
     return [pin for pin in member.observed.releases.pins if signs.get(pin.part) == pin.digest]
+
+
+def standing(fleet: Fleet, member: Member) -> dict[str, tuple[str, Pin]]:
+    """Role to the pin against what is wished of a host, and the host that has it.
+
+    That is itself, or any other: it may have been drained or unreachable when that was rolled back.
+    """
+    signs = wished(fleet, member)
+    found: dict[str, tuple[str, Pin]] = {}
+    for other in (member, *fleet):
+        for pin in other.observed.releases.pins:
+            if signs.get(pin.part) == pin.digest:
+                found.setdefault(pin.part, (other.name, pin))
+    return found
 
 
 def check(fleet: Fleet) -> list[Problem]:
@@ -95,11 +109,12 @@ def plan(fleet: Fleet) -> list[Change]:
 def _problems(fleet: Fleet, member: Member) -> Iterator[Problem]:
     if member.wanted.unpin:
         return
-    for pin in pinned(fleet, member):
-        if applied(member, pin.part) != pin.digest:
+    for role, (host, pin) in standing(fleet, member).items():
+        if applied(member, role) != pin.digest:
             what = f"release {pin.release}" if pin.release else "this"
-            text = f"{what} was rolled back by {pin.by} on {pin.at}"
-            yield Problem(member.name, pin.part, f"{text}; deploy another, or say {UNPIN}")
+            where = "" if host == member.name else f" on {host}"
+            text = f"{what} was rolled back{where} by {pin.by} on {pin.at}"
+            yield Problem(member.name, role, f"{text}; deploy another, or say {UNPIN}")
 
 
 def _sign(member: Member, role: str, spec: ContainerSpec) -> str:

@@ -6,7 +6,6 @@ every host is shown together, and ends the run; else every change is shown, as i
 
 from __future__ import annotations
 
-import atexit
 import sys
 import time
 from collections.abc import Collection, Iterator, Mapping
@@ -211,7 +210,7 @@ def _leave_out(drained: list[Member]) -> None:
 def _warn_twice(text: str) -> None:
     """Say it now, and again where the operator looks last."""
     logger.warning(text)
-    atexit.register(logger.warning, text)
+    report.warned_last(text)
 
 
 def _hosts_away(state: State, fleet: Fleet) -> frozenset[str]:

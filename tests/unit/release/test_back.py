@@ -8,8 +8,8 @@ import pytest
 
 from roles.container.plan import container_changes
 from roles.container.wish import wish_digest
-from roles.observed import Pin, ReleasedPart
-from roles.release.back import RolledAway, check, pins_after, plan, rolled_away, target
+from roles.observed import Drained, Pin, ReleasedPart
+from roles.release.back import RolledAway, check, left_behind, pins_after, plan, rolled_away, target
 from roles.release.plan import SPECIFY, applied, wished
 from roles.release.record import record
 from roles.release.store import Kept
@@ -240,6 +240,29 @@ def test_what_a_broken_rollback_has_taken_away_is_still_pinned() -> None:
     for name in ("app-1", "app-2"):
         found = look_again(found, name, containers=ran[name].observed.containers)
     assert rolled_away(found) == away != ()
+
+
+def test_hosts_that_are_left_on_what_was_rolled_back_are_told() -> None:
+    found = gone_wrong()
+    away = rolled_away(found)
+    assert left_behind(found, away) == []
+    found = change(found, "app-2", in_limit=False)
+    still = "and still runs what was rolled back (soa_engine);"
+    to_go = f"--data release={FIRST} takes it back, too"
+    assert left_behind(found, away) == [
+        f"app-2 is outside the limit, {still} --limit app-2 {to_go}"
+    ]
+    drained = Drained(BY, 1, 2, "new disk")
+    found = replace(look_again(found, "app-2", drained=drained), unreachable=("app-9",))
+    assert left_behind(found, away) == [
+        "app-9 was not reached, and may still run what was rolled back; once it is, --limit app-9 "
+        f"{to_go}",
+        f"app-2 is drained, {still} once it is not, --limit app-2 {to_go}",
+    ]
+    before = recorded(of_round("1"))["app-2"].observed
+    found = look_again(found, "app-2", containers=before.containers)
+    assert [text.split()[0] for text in left_behind(found, away)] == ["app-9"]
+    assert left_behind(found, ()) == []
 
 
 def test_at_its_release_nothing_is_left_to_do() -> None:

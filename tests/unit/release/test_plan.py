@@ -69,6 +69,19 @@ def test_what_was_rolled_back_is_refused() -> None:
     ]
 
 
+def test_what_was_rolled_back_on_another_host_is_refused_too() -> None:
+    """A host that was drained or unreachable meanwhile has no pin of its own."""
+    found = wanting(recorded(of_round("1")), of_round("bad"))
+    kept = found["app-2"].observed.releases
+    found = look_again(found, "app-2", releases=replace(kept, pins=(bad_pin(),)))
+    found = change(found, "app-2", in_limit=False)
+    assert [str(problem) for problem in check(found)] == [
+        f"app-1: soa_engine: release {FIRST} was rolled back on app-2 by {BY} on {AT}; deploy "
+        "another, or say --data unpin=true"
+    ]
+    assert pinned(found, found["app-1"]) == []
+
+
 def test_what_was_rolled_back_and_never_recorded_is_refused_too() -> None:
     found = wanting(recorded(of_round("1"), pins=[bad_pin(None)]), of_round("bad"))
     assert "app-1: soa_engine: this was rolled back by" in str(check(found)[0])
