@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from roles.container.difference import last_applied
 from roles.container.instance import current
@@ -98,7 +98,18 @@ def standing(fleet: Fleet, member: Member) -> dict[str, tuple[str, Pin]]:
 
 
 def check(fleet: Fleet) -> list[Problem]:
-    return [problem for member in fleet if member.in_limit for problem in _problems(fleet, member)]
+    return pin_problems(fleet, SPECIFY)
+
+
+def pin_problems(fleet: Fleet, roles: Collection[str]) -> list[Problem]:
+    """What was rolled back of these roles, and would come again."""
+    return [
+        problem
+        for member in fleet
+        if member.in_limit
+        for problem in _problems(fleet, member)
+        if problem.key in roles
+    ]
 
 
 def plan(fleet: Fleet) -> list[Change]:
