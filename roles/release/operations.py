@@ -17,16 +17,20 @@ from roles.release import store
 from roles.release.back import RolledAway, back_changes, left_behind, pins_after
 from roles.release.plan import ROLE, is_recorded, pinned, released
 from roles.release.record import NAME, Record, Unreadable, kept, new_name, record
+from roles.run.changes import Change
 from roles.run.current import current_fleet
 from roles.run.fleet import Fleet, Member
 from roles.run.report import counted, done, warned_last
 
 
 @operation()
-def release() -> Generator[PyinfraCommand, None, None]:
-    """Have every host of the fleet say what it runs now. To be called with `_run_once`."""
+def release(announced: tuple[Change, ...]) -> Generator[PyinfraCommand, None, None]:
+    """Have every host of the fleet say what it runs now. To be called with `_run_once`.
+
+    `announced` are the changes that the survey has told of it.
+    """
     if not is_recorded(current_fleet(state)):
-        yield FunctionCommand(_record, (), {})
+        yield FunctionCommand(_record, (announced,), {})
 
 
 @operation()
@@ -52,7 +56,7 @@ def now() -> str:
     return datetime.now(UTC).strftime(NAME)
 
 
-def _record(state: State, host: Host) -> bool:
+def _record(state: State, host: Host, announced: tuple[Change, ...]) -> bool:
     """Have the hosts keep it, then, when all do, say that they run it."""
     fleet = current_fleet(state)
     known = [name for member in fleet for name in member.observed.releases.kept]
@@ -76,6 +80,8 @@ def _record(state: State, host: Host) -> bool:
     members = [member for member in members if member.name not in left_out]
     if not _on_all(state, members, partial(_settle, state, fleet, name)):
         return False
+    for change in announced:
+        done(state, change)
     logger.info(f"--> Recorded as release {name} on {counted(len(members), 'host')}")
     return True
 

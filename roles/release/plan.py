@@ -68,13 +68,21 @@ def released(fleet: Fleet, member: Member, ids: Mapping[str, str]) -> dict[str, 
 
 def is_recorded(fleet: Fleet) -> bool:
     """Whether what this run has its hosts run is what their current records say."""
+    return not _lacking(fleet)
+
+
+def _lacking(fleet: Fleet) -> list[Member]:
     ids = delivered_ids(fleet)
-    return all(
-        member.observed.releases.current is not None
-        and member.observed.releases.current.parts == released(fleet, member, ids)
+    return [
+        member
         for member in fleet
-        if member.in_limit and member.parts
-    )
+        if member.in_limit and member.parts and not _has_record(fleet, member, ids)
+    ]
+
+
+def _has_record(fleet: Fleet, member: Member, ids: Mapping[str, str]) -> bool:
+    now = member.observed.releases.current
+    return now is not None and now.parts == released(fleet, member, ids)
 
 
 def pinned(fleet: Fleet, member: Member) -> list[Pin]:
@@ -113,8 +121,23 @@ def pin_problems(fleet: Fleet, roles: Collection[str]) -> list[Problem]:
 
 
 def plan(fleet: Fleet) -> list[Change]:
-    """A record is no change of a host's: it says what the changes have come to."""
-    return []
+    """The hosts whose records alone are to change: a deploy ended before it had recorded them.
+
+    Where containers change, the record is no change of its own: it says what they have come to.
+    """
+    lacking = _lacking(fleet)
+    roles = (registry, soa_engine, proxy, sdk) if lacking else ()
+    changing = {change.host for role in roles for change in role.plan(fleet)}
+    return [
+        Change(member.name, ROLE, "record release", _why(member))
+        for member in lacking
+        if member.name not in changing
+    ]
+
+
+def _why(member: Member) -> str:
+    now = member.observed.releases.current
+    return f"it runs something else than {now.name}" if now else "it has no record of what it runs"
 
 
 def _problems(fleet: Fleet, member: Member) -> Iterator[Problem]:

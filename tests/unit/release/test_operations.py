@@ -43,7 +43,7 @@ def test_every_host_gets_the_record_also_where_it_is_as_before(told: Hosts) -> N
     found = change(recorded(of_round("1")), "app-2", in_limit=False)
     told.kept["app-2"] = Kept(FIRST, {FIRST: made().renamed(FIRST, "bob@desk")})
     state = state_of(found)
-    assert operations._record(state, next(iter(state.inventory)))
+    assert operations._record(state, next(iter(state.inventory)), ())
     assert told.current.keys() == {"app-1", "app-2", "registry-1"}
     [name] = set(told.current.values())
     assert name > FIRST
@@ -63,7 +63,7 @@ def test_a_host_outside_the_limit_whose_record_cannot_be_used_is_left_out(
 ) -> None:
     told.kept["app-2"] = kept
     state = state_of(change(recorded(of_round("1")), "app-2", in_limit=False))
-    assert operations._record(state, next(iter(state.inventory)))
+    assert operations._record(state, next(iter(state.inventory)), ())
     assert told.written.keys() == told.current.keys() == {"app-1", "registry-1"}
     assert f"app-2 is left out of release {told.current['app-1']}: its record of {FIRST} {why}" in (
         caplog.text
@@ -72,5 +72,5 @@ def test_a_host_outside_the_limit_whose_record_cannot_be_used_is_left_out(
 
 def test_a_host_without_any_record_outside_the_limit_gets_none(told: Hosts) -> None:
     state = state_of(change(fleet("app-1", "app-2", "registry-1"), "app-2", in_limit=False))
-    assert operations._record(state, next(iter(state.inventory)))
+    assert operations._record(state, next(iter(state.inventory)), ())
     assert told.current.keys() == {"app-1", "registry-1"}
