@@ -28,22 +28,26 @@ class RolledAway:
     """None: of a deploy that never ended well."""
 
 
-def target(kept: Mapping[str, Kept], asked: str | None) -> str:
+def target(
+    kept: Mapping[str, Kept], asked: str | None, runs: Mapping[str, Mapping[str, str]]
+) -> str:
     """Return the name of the release that hosts go back to: what is asked, or the one before.
 
-    That is the last before the current one that was not rolled back itself.
+    That is the last before the current one that was not rolled back itself. Where a host runs what
+    neither of the two has there (a deploy was cut off before it was recorded, or failed), it is the
+    current one. `runs` is host to role to the sign of what runs; what is not known is left out.
 
     Raises:
         Refused: there is no such release, or a host has no record of it.
     """
-    name = asked or _before(kept)
+    name = asked or _before(kept, runs)
     lacking = [host for host, its in kept.items() if name not in its.names]
     if lacking:
         raise Refused([Problem(host, ROLE, _lacks(kept[host].names, name)) for host in lacking])
     return name
 
 
-def _before(kept: Mapping[str, Kept]) -> str:
+def _before(kept: Mapping[str, Kept], runs: Mapping[str, Mapping[str, str]]) -> str:
     names = {name for its in kept.values() for name in its.names}
     rolled_back = {pin.release for its in kept.values() for pin in its.pins}
     current = {host: its.current for host, its in kept.items()}
@@ -56,13 +60,28 @@ def _before(kept: Mapping[str, Kept]) -> str:
         text = f"hosts run different ones ({listed}); say which by --data release=NAME"
         raise Refused([Problem(None, ROLE, text)])
     [running] = now
-    earlier = [name for name in names - rolled_back if name < running]
+    earlier = sorted(name for name in names - rolled_back if name < running)
+    known = (running, *earlier[-1:])
+    if any(_is_unrecorded(kept[host], signs, known) for host, signs in runs.items()):
+        return running
     if not earlier:
         listed = ", ".join(sorted(names))
         text = f"none before {running} is kept, or all were rolled back (there are: {listed})"
         text += "; say which by --data release=NAME"
         raise Refused([Problem(None, ROLE, text)])
-    return max(earlier)
+    return earlier[-1]
+
+
+def _is_unrecorded(kept: Kept, signs: Mapping[str, str], names: Collection[str]) -> bool:
+    """Whether a host runs something that none of these releases has there.
+
+    A rollback that was cut off leaves what the earlier of them has; the next one goes on with it.
+    """
+    records = [kept.records[name] for name in names if name in kept.records]
+    return any(
+        sign not in {its.parts[role].digest for its in records if role in its.parts}
+        for role, sign in signs.items()
+    )
 
 
 def _lacks(names: Collection[str], name: str) -> str:
@@ -132,6 +151,30 @@ def back_changes(fleet: Fleet, away: tuple[RolledAway, ...]) -> list[Change]:
             why += f"; pin {', '.join(parts)} of before" if parts else ""
             found.append(Change(member.name, ROLE, action, why))
     return found
+
+
+def left_behind(fleet: Fleet, away: tuple[RolledAway, ...]) -> list[str]:
+    """Say of each host that did not go back what it runs of what was rolled away, and what to do.
+
+    Of one that was not reached that is not known.
+    """
+    signs = {(each.part, each.digest) for each in away}
+    name = next((m.released.name for m in fleet if m.in_limit and m.released), None)
+    if not signs or name is None:
+        return []
+    to_go = f"--data release={name} takes it back, too"
+    unknown = "was not reached, and may still run what was rolled back; once it is,"
+    told = [f"{host} {unknown} --limit {host} {to_go}" for host in fleet.unreachable]
+    for member in fleet:
+        parts = [role for role in member.parts if (role, applied(member, role)) in signs]
+        if parts and not member.in_limit:
+            runs = f"still runs what was rolled back ({', '.join(parts)})"
+            is_away = member.observed.drained is not None
+            why = "is drained, and" if is_away else "is outside the limit, and"
+            then = "once it is not," if is_away else ""
+            words = (member.name, why, f"{runs};", then, "--limit", member.name, to_go)
+            told.append(" ".join(word for word in words if word))
+    return told
 
 
 def pins_after(

@@ -1,17 +1,27 @@
 from __future__ import annotations
 
+from weakref import WeakKeyDictionary
+
 from pyinfra import state
-from pyinfra.api import deploy
+from pyinfra.api import State, deploy
+from pyinfra.context import ctx_state
 
 from roles.release.back import rolled_away
 from roles.release.operations import back, release
+from roles.release.plan import plan
+from roles.run.changes import Change
 from roles.run.current import current_fleet
+
+_announced: WeakKeyDictionary[State, tuple[Change, ...]] = WeakKeyDictionary()
 
 
 @deploy("Release")
 def record_release() -> None:
     """Have every host hold a record of what it runs, to go back to."""
-    release(name="record", _run_once=True)
+    run = ctx_state.get()
+    if run not in _announced:  # this is called for each host, and plans for all
+        _announced[run] = tuple(plan(current_fleet(run)))
+    release(announced=_announced[run], name="record", _run_once=True)
 
 
 @deploy("Release")

@@ -13,21 +13,24 @@ from pyinfra.api import FunctionCommand, Host, State, operation
 from pyinfra.api.command import PyinfraCommand
 
 from roles.images.plan import delivered_ids
-from roles.observed.channel import RemoteError
 from roles.release import store
-from roles.release.back import RolledAway, back_changes, pins_after
+from roles.release.back import RolledAway, back_changes, left_behind, pins_after
 from roles.release.plan import ROLE, is_recorded, pinned, released
-from roles.release.record import NAME, Record, kept, new_name, record
+from roles.release.record import NAME, Record, Unreadable, kept, new_name, record
+from roles.run.changes import Change
 from roles.run.current import current_fleet
 from roles.run.fleet import Fleet, Member
-from roles.run.report import counted, done
+from roles.run.report import counted, done, warned_last
 
 
 @operation()
-def release() -> Generator[PyinfraCommand, None, None]:
-    """Have every host of the fleet say what it runs now. To be called with `_run_once`."""
+def release(announced: tuple[Change, ...]) -> Generator[PyinfraCommand, None, None]:
+    """Have every host of the fleet say what it runs now. To be called with `_run_once`.
+
+    `announced` are the changes that the survey has told of it.
+    """
     if not is_recorded(current_fleet(state)):
-        yield FunctionCommand(_record, (), {})
+        yield FunctionCommand(_record, (announced,), {})
 
 
 @operation()
@@ -53,34 +56,50 @@ def now() -> str:
     return datetime.now(UTC).strftime(NAME)
 
 
-def _record(state: State, host: Host) -> bool:
+def _record(state: State, host: Host, announced: tuple[Change, ...]) -> bool:
+    """Have the hosts keep it, then, when all do, say that they run it."""
     fleet = current_fleet(state)
     known = [name for member in fleet for name in member.observed.releases.kept]
     name = new_name(datetime.now(UTC), known)
     members = [m for m in fleet if m.parts and (m.in_limit or m.observed.releases.current)]
-    write = partial(_write, state, fleet, name, who())
-    settle = partial(_settle, state, fleet, name)
-    if not (_on_all(state, members, write) and _on_all(state, members, settle)):
+    left_out: set[str] = set()
+
+    def write(member: Member) -> None:
+        try:
+            found = _recorded(state, fleet, member)
+        except Unreadable as why:
+            left_out.add(member.name)
+            text = f"is left out of release {name}: its record {why}; deploy to it, too"
+            logger.warning(f"{member.name} {text}")
+        else:
+            its = state.inventory.get_host(member.name)
+            store.write(state, its, found.renamed(name, who()))
+
+    if not _on_all(state, members, write):
         return False
+    members = [member for member in members if member.name not in left_out]
+    if not _on_all(state, members, partial(_settle, state, fleet, name)):
+        return False
+    for change in announced:
+        done(state, change)
     logger.info(f"--> Recorded as release {name} on {counted(len(members), 'host')}")
     return True
 
 
-def _write(state: State, fleet: Fleet, name: str, by: str, member: Member) -> None:
-    host = state.inventory.get_host(member.name)
-    store.write(state, host, _recorded(state, fleet, member).renamed(name, by))
-
-
 def _recorded(state: State, fleet: Fleet, member: Member) -> Record:
-    """What this run has come to on a host; outside the limit, what an earlier one had."""
+    """What this run has come to on a host; outside the limit, what an earlier one had.
+
+    Raises:
+        RemoteError: the host could not be asked.
+        Unreadable: what an earlier one had can't be used.
+    """
     if member.in_limit:
         parts = released(fleet, member, delivered_ids(fleet))
         return record("", "", parts, member.wanted)
     found = store.read_all(state, state.inventory.get_host(member.name))
     name = found.current or ""
     if name not in found.records:
-        why = found.unreadable.get(name, "is not there any more")
-        raise RemoteError(f"the record of release {name} {why}")
+        raise Unreadable(f"of {name} {found.unreadable.get(name, 'is not there any more')}")
     return found.records[name]
 
 
@@ -109,7 +128,11 @@ def _go_back(state: State, host: Host, rolled_away: tuple[RolledAway, ...]) -> b
         store.make_current(state, found, name, member.observed.releases.kept)
         done(state, changes[member.name])
 
-    return _on_all(state, members, step)
+    if not _on_all(state, members, step):
+        return False
+    for text in left_behind(fleet, rolled_away):
+        warned_last(text)
+    return True
 
 
 def _on_all(state: State, members: Iterable[Member], step: Callable[[Member], None]) -> bool:

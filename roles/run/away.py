@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -15,6 +14,7 @@ from roles.container.instance import serving
 from roles.observed import Drained
 from roles.registry.plan import server
 from roles.registry.session import session
+from roles.run import report
 from roles.run.fleet import Fleet
 
 
@@ -64,4 +64,4 @@ def left_out(fleet: Fleet) -> Fleet:
 def warn_twice(text: str) -> None:
     """Say it now, and again where the operator looks last."""
     logger.warning(text)
-    atexit.register(logger.warning, text)
+    report.warned_last(text)

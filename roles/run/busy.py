@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 
 from roles.observed.lease import Lease, parse_lease
-from roles.run.fleet import Fleet, Member
+from roles.run.fleet import Member
 from roles.run.problems import Problem
 from roles.run.report import counted
 
@@ -18,19 +18,16 @@ def by_name(member: Member) -> str:
     return member.name
 
 
-def check(fleet: Fleet) -> list[Problem]:
-    """Who changes the hosts now; one problem for each run that does."""
-    held: dict[str, list[Member]] = {}
-    for member in sorted(fleet, key=by_name):
-        if member.observed.lease.is_held:
-            held.setdefault(member.observed.lease.token, []).append(member)
-    return [
-        held_by(members[0].name, members[0].observed.lease, members) for members in held.values()
-    ]
+def check(leases: Mapping[str, Lease]) -> list[Problem]:
+    """Who changes hosts now, by the hosts' own leases; one problem for each run that does."""
+    held: dict[str, list[str]] = {}
+    for host in sorted(leases):
+        if leases[host].is_held:
+            held.setdefault(leases[host].token, []).append(host)
+    return [held_by(hosts[0], leases[hosts[0]], hosts[1:]) for hosts in held.values()]
 
 
-def held_by(host: str, lease: Lease, members: Iterable[Member] = ()) -> Problem:
-    others = [member.name for member in members if member.name != host]
+def held_by(host: str, lease: Lease, others: Sequence[str] = ()) -> Problem:
     more = f", as {counted(len(others), 'host')} more" if others else ""
     wait = "wait for it; that of a run that died runs out by itself"
     text = f"held by {lease.holder}, until {lease.expiry} unless renewed{more}; {wait}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+
 import click
 from pyinfra import logger
 from pyinfra.api import State
@@ -24,6 +26,11 @@ def warned(warnings: int) -> None:
     if warnings:
         found = counted(warnings, "warning")
         logger.warning(f"{found} on hosts; `pyinfra INVENTORY deploy/verify.py` tells them")
+
+
+def warned_last(text: str) -> None:
+    """Warn where the operator looks last: at the very end of the run."""
+    atexit.register(logger.warning, text)
 
 
 def counted(number: int, noun: str) -> str:

@@ -7,7 +7,7 @@ every host is shown together, and ends the run; else every change is shown, as i
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Protocol
 
 from gevent.lock import BoundedSemaphore
@@ -29,7 +29,7 @@ from roles.observed import IpAddress, Look, Observed
 from roles.proxy import plan as proxy
 from roles.registry import plan as registry
 from roles.release import plan as release
-from roles.run import away, busy, conflicts, lease, options, report
+from roles.run import asked, away, busy, conflicts, lease, options, report
 from roles.run.address import (
     NoAddress,
     by_family,
@@ -110,6 +110,7 @@ def _survey(state: State, roles: tuple[Role, ...], wishes: Wishes, with_drained:
             observed[host] = result
         else:
             problems.append(Problem(host.name, "probe", explained(str(result))))
+    _refuse_leased(observed)
     both = [host for host in observed if host in wanted]
     members, wrong = _members(state, both, wished, observed)
     names = {member.name for member in members}
@@ -118,13 +119,13 @@ def _survey(state: State, roles: tuple[Role, ...], wishes: Wishes, with_drained:
         tuple(host.name for host in unreachable),
         all(host.name in names for host in hosts if "registry" in host.groups),
     )
-    _refuse_leased(fleet)
     problems += wrong
     absent = away.known_away(state, fleet)
     problems += _unreachable_problems(unreachable, wanted, absent)
     fleet = away.marked(fleet, absent)
     fleet = fleet if with_drained else away.left_out(fleet)
     problems += [*host_check.check(fleet, _host_checks(roles)), *conflicts.check(fleet)]
+    problems += asked.check(fleet, roles, options.current().deploys)
     problems += [problem for role in roles for problem in role.check(fleet)]
     if docker_engine in roles:
         fleet, wrong = rehearse(state, fleet, without={problem.host for problem in problems})
@@ -139,12 +140,13 @@ def _announce(state: State, fleet: Fleet, roles: tuple[Role, ...]) -> None:
     lease.announce(state, fleet, plans, " ".join(options.current().deploys))
 
 
-def _refuse_leased(fleet: Fleet) -> None:
+def _refuse_leased(observed: Mapping[Host, Observed]) -> None:
     """Where another deploys nothing else is told: what was read may be half of a change.
 
+    Also what was read of records, or a host's address, and made no wish, or no member, of it.
     Who only looks may do so, but is told that what is seen is about to change.
     """
-    found = busy.check(fleet)
+    found = busy.check({host.name: its.lease for host, its in observed.items()})
     if found and not options.current().dry:
         raise Refused(found)
     for problem in found:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -121,6 +122,37 @@ def test_what_is_not_of_the_records_is_refused(fleet: Fleet, history: History) -
     assert problem.startswith("inventory: --data unpin: all but `rollout` comes from the records")
 
 
+@contextmanager
+def recorded_as(hosts: Sequence[LabHost], before: str, now: str) -> Iterator[None]:
+    """Hosts on which the deploy of what they run was cut off before it was recorded."""
+    for host in hosts:
+        host.run(f"echo {before} >{RELEASES}/current")
+    try:
+        yield
+    finally:
+        for host in hosts:
+            host.run(f"echo {now} >{RELEASES}/current")
+
+
+def test_what_a_deploy_has_not_recorded_is_recorded_by_the_next_or_taken_back(
+    fleet: Fleet, history: History
+) -> None:
+    host = fleet.apps[0]
+    why = f"it runs something else than {history.second}"
+    with recorded_as([host], history.second, history.third):
+        run = history.bad.run(fleet.inventory, "--dry")
+        assert run.planned == [f"{host.name}: release: record release: {why}"]
+    with recorded_as(fleet.hosts, history.second, history.third):
+        run = history.elsewhere.run(fleet.inventory, "--dry", deploy=BACK)
+    assert run.exit_code == 0, run.output
+    assert [line for line in run.planned if ": release: " in line] == [
+        f"{host.name}: release: go back to {history.second}: it runs something else; pin "
+        "soa_engine of before"
+        for host in fleet.apps
+    ]
+    assert history.bad.run(fleet.inventory, "--dry").planned == []
+
+
 def test_back_to_the_one_before(fleet: Fleet, history: History) -> None:
     run = history.elsewhere.run(fleet.inventory, "-y", *QUICK, deploy=BACK)
     history.runs.append(run)
@@ -158,6 +190,12 @@ def test_what_was_rolled_back_is_refused_and_anything_else_is_not(
         f"{host.name}: soa_engine: release {history.third}" for host in fleet.apps
     ]
     assert all(problem.endswith("or say --data unpin=true") for problem in run.problems)
+    host, other = fleet.apps[:2]
+    host.run(f"mv {PINS} {PINS}.away")
+    run = history.bad.run(fleet.inventory, "--dry", "--limit", host.name)
+    host.run(f"mv {PINS}.away {PINS}")
+    [problem] = run.problems
+    assert f"release {history.third} was rolled back on {other.name} by " in problem
     mended = ("--data", "soa_engine.environment.MENDED=yes")
     run = history.bad.run(fleet.inventory, "--dry", *mended)
     assert run.exit_code == 0, run.output

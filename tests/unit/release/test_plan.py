@@ -10,7 +10,7 @@ from roles.observed import Pin
 from roles.release.plan import applied, check, is_recorded, pinned, plan, wished
 from roles.run.fleet import Fleet
 from tests.unit.build import change, fleet, image, look_again, member, serving
-from tests.unit.release.build import FIRST, recorded, wanting
+from tests.unit.release.build import FIRST, SECOND, recorded, wanting
 
 BY, AT = "ann@laptop", "2026-01-02T00:00:00Z"
 
@@ -56,8 +56,34 @@ def test_what_is_applied_has_the_sign_of_what_is_wished() -> None:
     assert applied(bare["app-1"], "sdk") is None
 
 
-def test_a_record_is_no_change() -> None:
+def test_a_record_is_no_change_where_containers_change_or_it_is_there() -> None:
     assert plan(fleet("app-1", "registry-1")) == []
+    assert plan(recorded(of_round("1"))) == []
+    assert plan(wanting(recorded(of_round("1")), of_round("2"))) == []
+
+
+def test_a_host_that_runs_what_is_wanted_and_has_no_record_of_it_gets_one() -> None:
+    """A deploy was cut off after its last container."""
+    found = serving(of_round("2"))
+    none = "record release: it has no record of what it runs"
+    assert [str(change) for change in plan(found)] == [
+        f"{name}: release: {none}" for name in ("app-1", "app-2", "registry-1")
+    ]
+    before = recorded(of_round("1"))["app-1"].observed.releases
+    found = look_again(recorded(of_round("2"), SECOND), "app-1", releases=before)
+    assert [str(change) for change in plan(found)] == [
+        f"app-1: release: record release: it runs something else than {FIRST}"
+    ]
+    assert plan(change(found, "app-1", in_limit=False)) == []
+
+
+def test_beside_hosts_that_change_the_others_get_theirs() -> None:
+    """A deploy was cut off between two hosts."""
+    ran, coming = recorded(of_round("1")), serving(of_round("2"))
+    found = wanting(ran, of_round("2"))
+    one = coming["app-1"].observed
+    found = look_again(found, "app-1", containers=one.containers, images=one.images)
+    assert [change.host for change in plan(found)] == ["app-1"]
 
 
 def test_what_was_rolled_back_is_refused() -> None:
@@ -67,6 +93,19 @@ def test_what_was_rolled_back_is_refused() -> None:
         "say --data unpin=true"
         for name in ("app-1", "app-2")
     ]
+
+
+def test_what_was_rolled_back_on_another_host_is_refused_too() -> None:
+    """A host that was drained or unreachable meanwhile has no pin of its own."""
+    found = wanting(recorded(of_round("1")), of_round("bad"))
+    kept = found["app-2"].observed.releases
+    found = look_again(found, "app-2", releases=replace(kept, pins=(bad_pin(),)))
+    found = change(found, "app-2", in_limit=False)
+    assert [str(problem) for problem in check(found)] == [
+        f"app-1: soa_engine: release {FIRST} was rolled back on app-2 by {BY} on {AT}; deploy "
+        "another, or say --data unpin=true"
+    ]
+    assert pinned(found, found["app-1"]) == []
 
 
 def test_what_was_rolled_back_and_never_recorded_is_refused_too() -> None:
@@ -94,11 +133,3 @@ def test_it_is_let_through_where_it_runs_already_or_the_limit_leaves_the_host_ou
     assert check(recorded(of_round("bad"), pins=[bad_pin()])) == []
     found = wanting(recorded(of_round("1"), pins=[bad_pin()]), of_round("bad"))
     assert [p.host for p in check(change(found, "app-2", in_limit=False))] == ["app-1"]
-
-
-def test_a_deploy_is_not_asked_for_a_release() -> None:
-    [problem] = set(check(fleet(member("app-1", release=FIRST), "registry-1")))
-    assert str(problem) == (
-        "inventory: --data release: is for deploy/rollback.py; a deploy brings what group_data "
-        "says, so leave it away"
-    )

@@ -48,7 +48,14 @@ def test_it_is_json_whose_first_line_tells_the_release_and_no_secret() -> None:
 
 
 def test_what_is_said_of_one_run_is_not_recorded() -> None:
-    said = {"rollout": {"batch": 7}, "unpin": True, "action": "stop", "verify_report": "/x"}
+    said = {
+        "rollout": {"batch": 7},
+        "unpin": True,
+        "action": "stop",
+        "drain": {"reason": "new disk"},
+        "logs": {"part": "engine"},
+        "verify_report": "/x",
+    }
     assert made(**said) != made()
     assert read(made(**said).text) == made()
 

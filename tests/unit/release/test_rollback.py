@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from pyinfra.api import Host, State
 
+from roles.observed import Drained, Observed
 from roles.observed.channel import RemoteError
 from roles.release import rollback
 from roles.release.record import Record
 from roles.release.rollback import recorded
 from roles.release.store import Kept
-from tests.unit.build import data, local_state
+from tests.unit.build import as_read, data, fitted, local_state, serving
 from tests.unit.release.build import FIRST, SECOND, THIRD
+from tests.unit.release.test_plan import of_round
 from tests.unit.release.test_record import made
 
 NAMES = ("app-1", "app-2", "registry-1", "other")
@@ -43,8 +46,12 @@ def kept(monkeypatch: pytest.MonkeyPatch) -> dict[str, Kept | RemoteError]:
     return found
 
 
-def hosts(limit: str = "", **everywhere: Any) -> State:
+def hosts(
+    limit: str = "", observed: Mapping[str, Observed] | None = None, **everywhere: Any
+) -> State:
     state = local_state(*NAMES, everywhere=everywhere, groups=GROUPS)
+    for name in NAMES:
+        as_read(state, name, (observed or {}).get(name, fitted()))
     if limit:
         state.limit_hosts = [state.inventory.get_host(limit)]
     return state
@@ -96,6 +103,41 @@ def test_outside_the_limit_a_host_without_a_record_is_what_the_data_says(
     said = data()
     said["soa_engine"]["environment"] = {"ROUND": "data"}
     assert rounds(hosts("app-2", **said))["app-1"] == "data"
+
+
+def test_a_host_outside_the_limit_whose_record_cannot_be_used_is_what_the_data_says(
+    kept: dict[str, Kept],
+) -> None:
+    kept["app-1"] = Kept(SECOND, {}, {SECOND: "is spoilt"})
+    said = data()
+    said["soa_engine"]["environment"] = {"ROUND": "data"}
+    assert rounds(hosts("app-2", **said))["app-1"] == "data"
+
+
+AWAY = replace(fitted(), drained=Drained("ann@laptop", 1, 2, "new disk"))
+
+
+def test_a_drained_host_is_what_it_runs_and_needs_no_record_of_the_release(
+    kept: dict[str, Kept],
+) -> None:
+    found = rounds(hosts(observed={"app-1": AWAY}))
+    assert (found["app-1"], found["app-2"]) == ("2", "1")
+    kept["app-1"] = Kept(THIRD, {THIRD: of(THIRD, "3")})
+    found = rounds(hosts(observed={"app-1": AWAY}))
+    assert (found["app-1"], found["app-2"]) == ("3", "1")
+
+
+def test_where_all_are_drained_they_are_what_they_run(kept: dict[str, Kept]) -> None:
+    found = rounds(hosts("app-1", observed={"app-1": AWAY}))
+    assert (found["app-1"], found["app-2"]) == ("2", "2")
+
+
+def test_what_a_deploy_that_was_cut_off_has_left_goes_back_to_the_current_release(
+    kept: dict[str, Kept],
+) -> None:
+    one = serving(of_round("cut off"))["app-1"].observed
+    found = rounds(hosts(observed={"app-1": one}))
+    assert (found["app-1"], found["app-2"]) == ("2", "2")
 
 
 def test_a_host_that_is_not_connected_is_not_asked(kept: dict[str, Kept]) -> None:

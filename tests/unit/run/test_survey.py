@@ -11,7 +11,7 @@ from pathlib import Path as File
 from typing import Any
 
 import pytest
-from pyinfra.api import DeployError, State
+from pyinfra.api import DeployError, Host, State
 from pyinfra.context import ctx_state
 
 from roles.container.instance import Instance
@@ -28,6 +28,7 @@ from roles.run.options import Options
 from roles.run.problems import Problem
 from roles.run.survey import SYSTEM, look, survey
 from roles.run.wanted import Wanted
+from roles.run.wishes import Wish
 from roles.sdk import plan as sdk
 from roles.soa_engine import plan as soa_engine
 from tests.unit.build import (
@@ -261,9 +262,17 @@ def test_only_what_installs_or_deploys_needs_a_fit_host(
     monkeypatch.setattr("roles.run.report.logger.warning", lambda text: pytest.fail(text))
     full = fit("198.18.0.11", disks={"/var/lib/docker": disk(free_gib=0)}, name_addresses=())
     unfit = fitted("198.18.0.11", fitness=full)
-    hosts(stack, *NAMES, everywhere={"action": "stop"}, observed={"app-1": unfit})
+    hosts(stack, *NAMES, observed={"app-1": unfit})
     assert [line.split(": ")[1] for line in refusal((sdk,))] == ["host_check.disk-data-root"]
+    hosts(stack, *NAMES, everywhere={"action": "stop"}, observed={"app-1": unfit})
     survey((service,))
+
+
+def test_what_is_for_another_deploy_is_refused(stack: ExitStack) -> None:
+    hosts(stack, *NAMES, everywhere={"drain": {"reason": "new disk"}})
+    assert refusal() == [
+        "inventory: --data drain: is for deploy/drain.py, and is not done here; leave it away"
+    ]
 
 
 def test_whatever_a_deploy_does_it_needs_root(stack: ExitStack) -> None:
@@ -443,6 +452,19 @@ def test_hosts_that_another_has_are_refused(stack: ExitStack) -> None:
     hosts(stack, *NAMES, observed=observed)
     [problem] = refusal()  # not of a container that is being replaced as it is read
     assert problem.startswith(f"app-2: lease: held by {LEASED.holder}, until {LEASED.expiry}")
+
+
+def test_it_is_told_alone_also_where_records_are_read_that_another_is_writing(
+    stack: ExitStack,
+) -> None:
+    def half_written(state: State, connected: list[Host]) -> tuple[dict[Host, Wish], list[Problem]]:
+        return {}, [Problem("app-1", "release", "has no record of it")]
+
+    hosts(stack, *NAMES, observed={"app-2": replace(fitted("198.18.0.12"), lease=LEASED)})
+    with pytest.raises(DeployError) as caught:
+        survey((Quiet,), half_written)
+    _, *problems = str(caught.value).split("\n  ")
+    assert [problem.split(" by ")[0] for problem in problems] == ["app-2: lease: held"]
 
 
 def test_who_only_looks_is_warned_that_another_deploys(
