@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import socket
 from collections.abc import Callable, Generator, Iterable
 from datetime import UTC, datetime
 from functools import partial
@@ -21,6 +19,7 @@ from roles.release.record import NAME, Record, kept, new_name, record
 from roles.run.current import current_fleet
 from roles.run.fleet import Fleet, Member
 from roles.run.report import counted, done
+from roles.run.who import who
 
 
 @operation()
@@ -38,15 +37,6 @@ def back(rolled_away: tuple[RolledAway, ...]) -> Generator[PyinfraCommand, None,
     """
     if back_changes(current_fleet(state), rolled_away):
         yield FunctionCommand(_go_back, (rolled_away,), {})
-
-
-def who() -> str:
-    """`USER@MACHINE` of who runs this."""
-    try:
-        user = getpass.getuser()
-    except (OSError, KeyError):  # an account without a name
-        user = "somebody"
-    return f"{user}@{socket.gethostname()}"
 
 
 def now() -> str:

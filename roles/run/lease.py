@@ -7,8 +7,6 @@ was suspended, and is another's by now, changes nothing. lease.sh is the host's 
 
 from __future__ import annotations
 
-import getpass
-import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -33,6 +31,7 @@ from roles.run.current import AT_ONCE, current_fleet
 from roles.run.fleet import Fleet, Member
 from roles.run.problems import Problem, Refused
 from roles.run.report import counted
+from roles.run.who import who
 
 SCRIPT = (Path(__file__).parent / "lease.sh").read_bytes()
 ASK_S = 20
@@ -164,7 +163,7 @@ class RunLease:
     def _ask_to_take(self, member: Member, host: Host) -> tuple[channel.Result, float]:
         """Ask until no command of a run that died runs any more; say when was asked last."""
         generation, ttl_s = self._generations[member.name], member.wanted.rollout.lease_s
-        words = [str(ttl_s), str(generation), owner(), self._doing]
+        words = [str(ttl_s), str(generation), _line(who()), self._doing]
         ends_s = _now() + AWAIT_S
         while True:
             asked_s = _now()
@@ -249,11 +248,6 @@ class RunLease:
 
 
 _runs: WeakKeyDictionary[State, RunLease] = WeakKeyDictionary()
-
-
-def owner() -> str:
-    """Who deploys, and from where."""
-    return _line(f"{getpass.getuser()}@{socket.gethostname()}")
 
 
 def _line(text: str) -> str:
