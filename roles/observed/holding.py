@@ -36,6 +36,11 @@ class Holding:
         """The words that let a command through."""
         return ["sh", SCRIPT, "do", self.token]
 
+    @property
+    def question(self) -> list[str]:
+        """The words that exit with 0 while the host still has the lease for this run's."""
+        return ["sh", SCRIPT, "holds", self.token]
+
     def lose(self, host: Host, why: str) -> None:
         """Keep the first reason: what follows comes from that."""
         self.lost = self.lost or f"{host.name}: {why}"

@@ -3,6 +3,7 @@
 #   renew TOKEN TTL_S                         have it for longer; not once it has run out
 #   release TOKEN                             give it back
 #   do TOKEN COMMAND...                       run a command that no other's lease can begin under
+#   holds TOKEN                               exit with 0 while it is TOKEN's
 # The record has one value a line: token, expires, generation, owner, since, doing. A token that is
 # empty was given back. Times are seconds since 1970 by this host's clock.
 # Exits: 73 a command still runs that an earlier lease allowed, 75 held by another, 76 the
@@ -123,6 +124,11 @@ run() {
     "$@" 9<&-
 }
 
+holds() {
+    look
+    [ "$token" = "$1" ] && is_held
+}
+
 waited=''
 command=$1
 shift
@@ -131,4 +137,5 @@ take) take "$@" ;;
 renew) renew "$@" ;;
 release) release "$@" ;;
 do) run "$@" ;;
+holds) holds "$@" ;;
 esac

@@ -143,6 +143,15 @@ def test_renewed_it_goes_on(host: Leased) -> None:
     assert host.renew(BOB) == REFUSED
 
 
+def test_whose_it_is_can_be_asked(host: Leased) -> None:
+    assert host.ask("holds", ANN).returncode != 0
+    host.take(ANN)
+    assert host.ask("holds", ANN).returncode == 0
+    assert host.ask("holds", BOB).returncode != 0
+    host.set_clock(NOW_S + 60)
+    assert host.ask("holds", ANN).returncode != 0
+
+
 def test_a_command_is_run_as_it_is(host: Leased) -> None:
     host.take(ANN)
     done = host.do(ANN, "sh", "-c", 'cat; printf "[%s]" "$@"; exit 9', "x", "a b", "$c", stdin="in")
