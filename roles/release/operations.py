@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Mapping
 from datetime import UTC, datetime
 from functools import partial
 
@@ -20,6 +20,8 @@ from roles.run.current import current_fleet
 from roles.run.fleet import Fleet, Member
 from roles.run.report import counted, done
 from roles.run.who import who
+
+Step = Callable[[Member], None]
 
 
 @operation()
@@ -50,8 +52,15 @@ def _record(state: State, host: Host) -> bool:
     members = [m for m in fleet if m.parts and (m.in_limit or m.observed.releases.current)]
     write = partial(_write, state, fleet, name, who())
     settle = partial(_settle, state, fleet, name)
-    if not (_on_all(state, members, write) and _on_all(state, members, settle)):
-        return False
+    # One outside the limit may be switched off. Who goes back to the release is told that it lacks.
+    needed = {member.name for member in members if member.in_limit}
+    for step in (write, settle):
+        failures = _failed(state, members, step)
+        if not _told({host: error for host, error in failures.items() if host in needed}):
+            return False
+        for lacking, error in failures.items():
+            logger.warning(f"{lacking}: {ROLE}: has no record of release {name}: {error}")
+        members = [member for member in members if member.name not in failures]
     logger.info(f"--> Recorded as release {name} on {counted(len(members), 'host')}")
     return True
 
@@ -102,11 +111,19 @@ def _go_back(state: State, host: Host, rolled_away: tuple[RolledAway, ...]) -> b
     return _on_all(state, members, step)
 
 
-def _on_all(state: State, members: Iterable[Member], step: Callable[[Member], None]) -> bool:
+def _on_all(state: State, members: list[Member], step: Step) -> bool:
     """Do a step for many hosts at once; tell where it failed."""
+    return _told(_failed(state, members, step))
+
+
+def _failed(state: State, members: list[Member], step: Step) -> dict[str, RemoteError]:
+    """Do a step for many hosts at once; return the errors by host."""
     by_host = {state.inventory.get_host(member.name): member for member in members}
     found = store.each(by_host, lambda host: step(by_host[host]))
-    failures = {host.name: error for host, error in found.items() if error is not None}
+    return {host.name: error for host, error in found.items() if error is not None}
+
+
+def _told(failures: Mapping[str, RemoteError]) -> bool:
     for name, error in failures.items():
         logger.error(f"{name}: {ROLE}: {error}; run again")
     return not failures
