@@ -16,9 +16,11 @@ fail() {
     exit 1
 }
 
-# only_one: wait for another run's step on the same container; one that was cut off may go on.
+# only_one: wait for another run's step on the same container; one that was cut off may go on. Whoever
+# may read the lock's file may hold it, too.
 only_one() {
     command -v flock >/dev/null && [ -w "${lock%/*}" ] || return 0
+    (umask 077 && : >>"$lock" && chmod 600 "$lock")
     exec 9>>"$lock"
     flock -w "$wait_s" 9 || leave "another run exchanges container $name, for more than $wait_s s now"
 }

@@ -522,6 +522,14 @@ def test_an_exchange_waits_for_another_run_of_the_same_container(
     assert machine.docker.told == REPLACE
 
 
+def test_nobody_else_can_hold_an_exchange_up(machine: Machine, tmp_path: File) -> None:
+    """A file that may be read may be locked."""
+    lock = tmp_path / "dockyard-container-engine.lock"
+    lock.touch(0o644)
+    machine.replacement(OLD).stop_first()
+    assert lock.stat().st_mode & 0o777 == 0o600
+
+
 def test_an_exchange_outlives_its_connection(machine: Machine, tmp_path: File) -> None:
     """Hung up on, with nobody who reads what it says: it goes back all the same."""
     replacement = machine.replacement(OLD)
