@@ -221,6 +221,7 @@ class _Exchange:
             prove=lambda: self._prove(following),
             settle=self.doing.settle,
             take_back=take_back,
+            prove_back=self._prove_old,
         )
 
     def _remove_leftovers(self, away: Away) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import socket
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -14,6 +12,7 @@ from roles.proxy.plan import ROLE as PROXY
 from roles.run.changes import Change
 from roles.run.fleet import Fleet, Member
 from roles.run.problems import Problem
+from roles.run.who import who
 from roles.soa_engine.plan import ROLE as ENGINE
 from roles.soa_engine.plan import engine
 
@@ -41,8 +40,7 @@ def plan(fleet: Fleet) -> list[Change]:
 def drained(wish: DrainWish, member: Member) -> Drained:
     """What is written down on a host that leaves now; by its own clock, which ends it."""
     since = int(time.time() + (member.observed.clock_skew_s or 0))
-    by = f"{getpass.getuser()}@{socket.gethostname()}"
-    return Drained(by, since, since + seconds(wish.duration), wish.reason)
+    return Drained(who(), since, since + seconds(wish.duration), wish.reason)
 
 
 def told(found: Drained, host: str) -> dict[str, str]:

@@ -5,7 +5,7 @@ What a host refuses once, the run sends no more: to no host.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,11 +30,18 @@ class Holding:
     token: str
     lost: str | None = None
     """Why the run may change nothing more, and which host has said so."""
+    is_dropped: bool = False
+    """Whether that is so of this one host, and the run goes on without it."""
 
     @property
     def guard(self) -> list[str]:
         """The words that let a command through."""
         return ["sh", SCRIPT, "do", self.token]
+
+    @property
+    def question(self) -> list[str]:
+        """The words that exit with 0 while the host still has the lease for this run's."""
+        return ["sh", SCRIPT, "holds", self.token]
 
     def lose(self, host: Host, why: str) -> None:
         """Keep the first reason: what follows comes from that."""
@@ -50,6 +57,17 @@ def holding_of(host: Host) -> Holding | None:
     """The lease that commands on a host are guarded by; None where the run has none there."""
     found: Holding | None = host.connector_data.get(_HOLDING)
     return found
+
+
+def drop(host: Host, why: str) -> None:
+    """Send a host nothing more, and go on without it."""
+    hold(host, Holding("", why, is_dropped=True))
+
+
+def dropped(hosts: Iterable[Host]) -> frozenset[str]:
+    """The names of those that the run goes on without."""
+    found = ((host.name, holding_of(host)) for host in hosts)
+    return frozenset(name for name, holding in found if holding and holding.is_dropped)
 
 
 def why_lost(host: Host) -> str | None:

@@ -10,6 +10,7 @@ from pyinfra import logger
 from pyinfra.api import State
 
 from roles.container.instance import Instance
+from roles.observed.holding import dropped
 from roles.proxy.plan import name_of, proxy
 from roles.proxy.status import listed_engines, telling_proxy
 from roles.registry.node import node
@@ -35,6 +36,7 @@ def departing(
         yield
         return
     host, name = state.inventory.get_host(member.name), name_of(member, instance)
+    away |= dropped(state.inventory)
     via = state.inventory.get_host(fleet.staying(member, away).name)
     with session(via, fleet.registry_connection) as registry:
 

@@ -13,6 +13,7 @@ from pyinfra import logger
 from pyinfra.api import State
 
 from roles.container.instance import Instance, serving
+from roles.observed.holding import dropped
 from roles.observed.tunnel import forwarded, reaches
 from roles.proxy.plan import ROLE, name_of, proxy
 from roles.registry.session import Registry
@@ -189,7 +190,8 @@ def ask_proxies(
 def _reached_by_peers(state: State, fleet: Fleet, proxy: TellingProxy) -> dict[str, bool | None]:
     """Which other hosts can connect to a proxy's own port; where there is no other, its own.
 
-    None for a host that can't be asked.
+    None for a host that can't be asked. One that may be switched off need not be: it is drained, or
+    the run goes on without it.
     """
     place = split_endpoint(proxy.endpoint)
     peers = [other.name for other in fleet if other.name != proxy.name] or [proxy.via]
@@ -197,4 +199,7 @@ def _reached_by_peers(state: State, fleet: Fleet, proxy: TellingProxy) -> dict[s
     def reached(peer: str) -> bool | None:
         return reaches(state.inventory.get_host(peer), *place, ASK_S)
 
-    return dict(zip(peers, Pool(AT_ONCE).map(reached, peers), strict=True))
+    found = dict(zip(peers, Pool(AT_ONCE).map(reached, peers), strict=True))
+    off = {m.name for m in fleet if m.observed.drained} | dropped(state.inventory)
+    asked = {peer: is_so for peer, is_so in found.items() if is_so is not None or peer not in off}
+    return asked or found

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import logging
-import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -22,6 +20,7 @@ from pyinfra.api import Host
 from roles.observed import channel
 from roles.observed.tunnel import forwarded
 from roles.run.address import endpoint, split_endpoints
+from roles.run.who import who
 
 CONNECT_S = 10.0
 ASK_S = 3
@@ -124,9 +123,8 @@ class Registry:
     def _create(self, path: str, told: Mapping[str, str], ephemeral: bool = False) -> bool:
         """Make a node that says who made it, and when; tells whether it was made now."""
         self.ask_lease()
-        by = f"{getpass.getuser()}@{socket.gethostname()}"
         since = datetime.now(UTC).isoformat(timespec="seconds")
-        text = json.dumps({"by": by, "since": since, **told}).encode()
+        text = json.dumps({"by": who(), "since": since, **told}).encode()
         try:
             self.client.ensure_path_async(path.rpartition("/")[0]).get(timeout=ASK_S)
             self.client.create_async(path, text, ephemeral=ephemeral).get(timeout=ASK_S)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
-import socket
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Mapping
 from datetime import UTC, datetime
 from functools import partial
 
@@ -13,6 +11,7 @@ from pyinfra.api import FunctionCommand, Host, State, operation
 from pyinfra.api.command import PyinfraCommand
 
 from roles.images.plan import delivered_ids
+from roles.observed.channel import RemoteError
 from roles.release import store
 from roles.release.back import RolledAway, back_changes, left_behind, pins_after
 from roles.release.plan import ROLE, is_recorded, pinned, released
@@ -21,6 +20,9 @@ from roles.run.changes import Change
 from roles.run.current import current_fleet
 from roles.run.fleet import Fleet, Member
 from roles.run.report import counted, done, warned_last
+from roles.run.who import who
+
+Step = Callable[[Member], None]
 
 
 @operation()
@@ -43,15 +45,6 @@ def back(rolled_away: tuple[RolledAway, ...]) -> Generator[PyinfraCommand, None,
         yield FunctionCommand(_go_back, (rolled_away,), {})
 
 
-def who() -> str:
-    """`USER@MACHINE` of who runs this."""
-    try:
-        user = getpass.getuser()
-    except (OSError, KeyError):  # an account without a name
-        user = "somebody"
-    return f"{user}@{socket.gethostname()}"
-
-
 def now() -> str:
     return datetime.now(UTC).strftime(NAME)
 
@@ -62,24 +55,28 @@ def _record(state: State, host: Host, announced: tuple[Change, ...]) -> bool:
     known = [name for member in fleet for name in member.observed.releases.kept]
     name = new_name(datetime.now(UTC), known)
     members = [m for m in fleet if m.parts and (m.in_limit or m.observed.releases.current)]
-    left_out: set[str] = set()
+    unusable: set[str] = set()
 
     def write(member: Member) -> None:
         try:
             found = _recorded(state, fleet, member)
         except Unreadable as why:
-            left_out.add(member.name)
+            unusable.add(member.name)
             text = f"is left out of release {name}: its record {why}; deploy to it, too"
             logger.warning(f"{member.name} {text}")
         else:
             its = state.inventory.get_host(member.name)
             store.write(state, its, found.renamed(name, who()))
 
-    if not _on_all(state, members, write):
-        return False
-    members = [member for member in members if member.name not in left_out]
-    if not _on_all(state, members, partial(_settle, state, fleet, name)):
-        return False
+    # One outside the limit may be switched off. Who goes back to the release is told that it lacks.
+    needed = {member.name for member in members if member.in_limit}
+    for step in (write, partial(_settle, state, fleet, name)):
+        failures = _failed(state, members, step)
+        if not _told({host: error for host, error in failures.items() if host in needed}):
+            return False
+        for lacking, error in failures.items():
+            logger.warning(f"{lacking}: {ROLE}: has no record of release {name}: {error}")
+        members = [m for m in members if m.name not in failures and m.name not in unusable]
     for change in announced:
         done(state, change)
     logger.info(f"--> Recorded as release {name} on {counted(len(members), 'host')}")
@@ -135,11 +132,19 @@ def _go_back(state: State, host: Host, rolled_away: tuple[RolledAway, ...]) -> b
     return True
 
 
-def _on_all(state: State, members: Iterable[Member], step: Callable[[Member], None]) -> bool:
+def _on_all(state: State, members: list[Member], step: Step) -> bool:
     """Do a step for many hosts at once; tell where it failed."""
+    return _told(_failed(state, members, step))
+
+
+def _failed(state: State, members: list[Member], step: Step) -> dict[str, RemoteError]:
+    """Do a step for many hosts at once; return the errors by host."""
     by_host = {state.inventory.get_host(member.name): member for member in members}
     found = store.each(by_host, lambda host: step(by_host[host]))
-    failures = {host.name: error for host, error in found.items() if error is not None}
+    return {host.name: error for host, error in found.items() if error is not None}
+
+
+def _told(failures: Mapping[str, RemoteError]) -> bool:
     for name, error in failures.items():
         logger.error(f"{name}: {ROLE}: {error}; run again")
     return not failures

@@ -93,12 +93,11 @@ class _Changed:
     def go_back(self) -> None:
         """Put back what these hosts ran before, one by one, the last first.
 
-        Ended by the first that fails to: who comes after it serves.
+        Ended by the first that fails to, and by Ctrl-C: who comes after serves as changed.
         """
-        if self.treatments:
+        if self.treatments and not interrupt.requested():
             logger.error(f"Going back on: {_named(self.treatments[::-1])}")
-        while self.treatments:
-            exit_if_interrupted()
+        while self.treatments and not interrupt.requested():
             treatment = self.treatments.pop()
             failure = _gone_back(treatment)
             forget(treatment.host)
@@ -107,6 +106,7 @@ class _Changed:
                 break
         if self.treatments:
             logger.error(f"As changed stay: {_named(self.treatments)}")
+        exit_if_interrupted()
 
     def settle(self) -> None:
         for treatment in self.treatments:
@@ -204,7 +204,7 @@ def exit_if_interrupted(left: list[Treatment] | None = None) -> None:
     if interrupt.requested():
         if left:
             logger.error(f"Not yet touched: {_named(left)}")
-        logger.error("--> Interrupted; what was begun is finished, the rest was not touched")
+        logger.error("--> Interrupted; what was begun is finished, and nothing more was begun")
         sys.exit(interrupt.EXIT_CODE)
 
 

@@ -75,9 +75,12 @@ class Fleet:
         return [member for member in self.running(role) if not member.drained]
 
     def staying(self, member: Member, away: Collection[str]) -> Member:
-        """A host to look from while this one may go down; itself, where there is no other."""
-        others = (other for other in self if other.name not in {member.name, *away})
-        return next(others, member)
+        """A host to look from while this one may go down; itself, where there is no other.
+
+        A drained one may be switched off at any time: only where no other is left.
+        """
+        others = [other for other in self if other.name not in {member.name, *away}]
+        return min(others, key=lambda other: bool(other.observed.drained), default=member)
 
     @property
     def registry_connection(self) -> str:

@@ -7,8 +7,6 @@ was suspended, and is another's by now, changes nothing. lease.sh is the host's 
 
 from __future__ import annotations
 
-import getpass
-import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -33,6 +31,7 @@ from roles.run.current import AT_ONCE, current_fleet
 from roles.run.fleet import Fleet, Member
 from roles.run.problems import Problem, Refused
 from roles.run.report import counted
+from roles.run.who import who
 
 SCRIPT = (Path(__file__).parent / "lease.sh").read_bytes()
 ASK_S = 20
@@ -44,6 +43,8 @@ RENEWALS = 4
 
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 """Goes on while this machine is suspended."""
+_RAN_OUT = "it ran out at"
+"""What lease.sh says where nobody else has taken it."""
 _ON_STDIN = 'script=$(cat); eval "$script"'
 
 Plan = Callable[[Fleet], list[Change]]
@@ -109,6 +110,8 @@ class RunLease:
         self._keepers: list[gevent.Greenlet] = []
         self._ttls_s: dict[Host, int] = {}
         self._until_s: dict[Host, float] = {}
+        self._left_alone: set[Host] = set()
+        """Those that the run may not change: drained, or outside the limit."""
         self._is_late = False
 
     def take(self, fleet: Fleet) -> None:
@@ -143,6 +146,8 @@ class RunLease:
         self._ttls_s[host] = member.wanted.rollout.lease_s
         self._until_s[host] = asked_s + self._ttls_s[host]
         self._keepers.append(gevent.spawn(self._keep, host))
+        if not member.in_limit:
+            self._left_alone.add(host)
         return None
 
     def last(self, host: Host, ttl_s: int) -> int:
@@ -164,7 +169,7 @@ class RunLease:
     def _ask_to_take(self, member: Member, host: Host) -> tuple[channel.Result, float]:
         """Ask until no command of a run that died runs any more; say when was asked last."""
         generation, ttl_s = self._generations[member.name], member.wanted.rollout.lease_s
-        words = [str(ttl_s), str(generation), owner(), self._doing]
+        words = [str(ttl_s), str(generation), _line(who()), self._doing]
         ends_s = _now() + AWAIT_S
         while True:
             asked_s = _now()
@@ -178,16 +183,16 @@ class RunLease:
             gevent.sleep(1)
 
     def _keep(self, host: Host) -> None:
-        """Renew the lease on a host until it is given back or lost."""
+        """Renew the lease on a host until it is given back, lost, or no more this run's matter."""
         usual_s = pause_s = self._ttls_s[host] / RENEWALS
-        while not self._holding.lost:
+        while not holding.why_lost(host):
             gevent.sleep(pause_s)
             asked_s, ttl_s = _now(), self._ttls_s[host]
             why = self._renew(host, ttl_s)
             if why is None:
                 self._until_s[host], pause_s = asked_s + ttl_s, usual_s
             elif _now() > self._until_s[host]:
-                self._lose(host, f"{holding.SAID}could not be renewed in time: {why}")
+                self._miss(host, f"{holding.SAID}could not be renewed in time: {why}")
             else:
                 pause_s = 1
 
@@ -198,8 +203,21 @@ class RunLease:
         except channel.RemoteError as error:
             return str(error)
         if result.exit_code == holding.REFUSED:
-            self._lose(host, holding.refusal(result.stderr_text) or f"{holding.SAID}refused")
+            said = holding.refusal(result.stderr_text) or f"{holding.SAID}refused"
+            (self._miss if _RAN_OUT in said else self._lose)(host, said)
         return None if result.exit_code == 0 else result.stderr_text
+
+    def _miss(self, host: Host, why: str) -> None:
+        """A host was silent for longer than its lease: no matter where it is not to be changed.
+
+        It may have been switched off; and nobody takes the other hosts, which are this run's.
+        """
+        if host not in self._left_alone:
+            self._lose(host, why)
+        elif not holding.why_lost(host):
+            self._asked.remove(host)
+            holding.drop(host, f"{why}; the run goes on without it")
+            host.log(str(holding.why_lost(host)), logger.warning)
 
     def _lose(self, host: Host, why: str) -> None:
         if not self._holding.lost:
@@ -249,11 +267,6 @@ class RunLease:
 
 
 _runs: WeakKeyDictionary[State, RunLease] = WeakKeyDictionary()
-
-
-def owner() -> str:
-    """Who deploys, and from where."""
-    return _line(f"{getpass.getuser()}@{socket.gethostname()}")
 
 
 def _line(text: str) -> str:

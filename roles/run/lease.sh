@@ -3,13 +3,15 @@
 #   renew TOKEN TTL_S                         have it for longer; not once it has run out
 #   release TOKEN                             give it back
 #   do TOKEN COMMAND...                       run a command that no other's lease can begin under
+#   holds TOKEN                               exit with 0 while it is TOKEN's
 # The record has one value a line: token, expires, generation, owner, since, doing. A token that is
 # empty was given back. Times are seconds since 1970 by this host's clock.
+# All of it is its owner's alone, who is root in general: whoever may read a file may lock it, too.
 # Exits: 73 a command still runs that an earlier lease allowed, 75 held by another, 76 the
 # generation is another (both tell the record), 77 the lease is not TOKEN's (any more).
 LC_ALL=C
 export LC_ALL
-umask 022
+umask 077
 home=/var/lib/dockyard/lease
 record=$home/record
 running=$home/lock
@@ -74,7 +76,8 @@ take() {
         echo 'lease: expected flock, of util-linux; install it' >&2
         exit 1
     }
-    mkdir -p "$home" && exec 9>>"$running" || exit 1
+    (umask 022 && mkdir -p "${home%/*}") && mkdir -p "$home" && chmod 700 "$home" &&
+        exec 9>>"$running" || exit 1
     look
     ! is_held || { tell; exit 75; }
     flock -n -x 9 || {
@@ -120,7 +123,13 @@ run() {
     }
     look
     [ "$token" = "$mine" ] && is_held || refuse "$mine"
+    umask 022
     "$@" 9<&-
+}
+
+holds() {
+    look
+    [ "$token" = "$1" ] && is_held
 }
 
 waited=''
@@ -131,4 +140,5 @@ take) take "$@" ;;
 renew) renew "$@" ;;
 release) release "$@" ;;
 do) run "$@" ;;
+holds) holds "$@" ;;
 esac

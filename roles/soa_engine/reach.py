@@ -8,6 +8,7 @@ from itertools import product
 from gevent.pool import Pool
 from pyinfra.api import State
 
+from roles.observed.holding import dropped
 from roles.observed.tunnel import forwarded, reaches
 from roles.proxy.plan import ROLE as PROXY
 from roles.run.address import split_endpoint
@@ -29,11 +30,13 @@ the host can't be asked."""
 def prove_reached(state: State, fleet: Fleet, member: Member, name: str) -> None:
     """Connect to an engine from every proxy's host, and call it where it says what to ask.
 
+    Not from one that is drained, or that the run goes on without: it may be switched off.
+
     Raises:
         NotProven: one can't connect, and the text has the matrix of all with all; or the engine did
             not answer the call.
     """
-    callers = [other.name for other in fleet.running(PROXY)]
+    callers = _callers(state, fleet, member)
 
     def missing() -> str | None:
         reached = _matrix(state, callers, [name])
@@ -53,6 +56,11 @@ def prove_reached(state: State, fleet: Fleet, member: Member, name: str) -> None
     wrong = [f"{c}: {a}" for c, a in zip(callers, answers, strict=True) if a != "200"]
     if wrong:
         raise NotProven(f"{name} does not answer GET {path}: {'; '.join(wrong)}")
+
+
+def _callers(state: State, fleet: Fleet, member: Member) -> list[str]:
+    serve = {other.name for other in fleet.in_service(PROXY)} - dropped(state.inventory)
+    return [m.name for m in fleet.running(PROXY) if m.name in {*serve, member.name}]
 
 
 def shown(matrix: Matrix) -> str:

@@ -14,6 +14,7 @@ from roles.container.instance import NEXT, Instance, serving
 from roles.container.rollout import Rollout, prove_steady
 from roles.observed import channel
 from roles.observed.held import held
+from roles.observed.holding import dropped
 from roles.proxy.status import TellingProxy, ask_proxies, telling_proxies, unlisted_proxies
 from roles.registry.node import Node, node
 from roles.registry.session import Registry, session
@@ -55,6 +56,7 @@ def relieved(
     """The same for an engine that is not the only one."""
     host, name = state.inventory.get_host(member.name), name_of(member, instance)
     gone = frozenset(n for other in away if (n := _running_name(fleet, other)))
+    away |= dropped(state.inventory)
     via = state.inventory.get_host(fleet.staying(member, away).name)
     with session(via, fleet.registry_connection) as registry:
         proxies = [*telling_proxies(fleet), *unlisted_proxies(fleet, registry)]

@@ -16,9 +16,11 @@ fail() {
     exit 1
 }
 
-# only_one: wait for another run's step on the same container; one that was cut off may go on.
+# only_one: wait for another run's step on the same container; one that was cut off may go on. Whoever
+# may read the lock's file may hold it, too.
 only_one() {
     command -v flock >/dev/null && [ -w "${lock%/*}" ] || return 0
+    (umask 077 && : >>"$lock" && chmod 600 "$lock")
     exec 9>>"$lock"
     flock -w "$wait_s" 9 || leave "another run exchanges container $name, for more than $wait_s s now"
 }
@@ -46,7 +48,11 @@ $answer}" ;;
 }
 tell() { in_time "$docker_s" told "$@"; }
 ask() { in_time "$docker_s" asked "$@"; }
-has() { ask ps --all --format '{{.Names}}' && printf '%s\n' "$answer" | grep -qxF -e "$1"; }
+# has CONTAINER: 1 where there is none, 2 where that can not be told.
+has() {
+    ask ps --all --format '{{.Names}}' || return 2
+    printf '%s\n' "$answer" | grep -qxF -e "$1"
+}
 remove() { tell rm --volumes "$1"; }
 stop_one() { in_time "$((stop_s + docker_s))" told stop --time "$stop_s" "$1"; }
 wake() { tell unpause "$1" || tell start "$1"; }
@@ -90,13 +96,14 @@ make_room() {
     fi
 }
 
-# beside [WORD]...: start the next one beside the one that serves on.
+# beside [WORD]...: start the next one beside the one that serves on. Where docker hung it may be made
+# all the same: so it is looked for anew, and all is as before only where that could be seen.
 beside() {
     receive
     run "$@" && is_healthy "$next" && return
     why=$answer
-    keep_failed "$next"
-    say back
+    hung=
+    set_aside "$next" && say back
     fail "$why"
 }
 
@@ -147,17 +154,26 @@ is_healthy() {
 # tried, whatever became of the one before. To be repeated without harm.
 take_back() {
     hung=
-    if [ "$back" = nothing ] || has "$before"; then keep_failed "$name"; fi
+    if [ "$back" = nothing ] || has "$before"; then set_aside "$name"; fi
     old_again
 }
-# It must never start again by itself: two would run.
+# keep_failed CONTAINER: stop it, and keep it to be looked at.
 keep_failed() {
-    has "$1" || return 0
+    set_aside "$1" || fail "$answer"
+}
+# It must never start again by itself: two would run.
+set_aside() {
+    has "$1"
+    case $? in
+    1) return 0 ;;
+    2) return 1 ;;
+    esac
     in_time "$docker_s" told update --restart no "$1"
     show_logs "$1"
     ! has "$failed" || remove "$failed"
     stop_one "$1"
-    tell rename "$1" "$failed" && say "kept $failed"
+    stopped=$?
+    tell rename "$1" "$failed" && say "kept $failed" && return "$stopped"
 }
 show_logs() {
     timeout -k 1 "$docker_s" docker logs --tail 15 "$1" 2>&1 </dev/null 9>&- |
@@ -170,7 +186,12 @@ old_again() {
     [ "$back" = runs ] || return 0
     hung=
     wake "$name" || fail "$answer"
-    say back
+    has "$before"
+    case $? in
+    1) say back ;;
+    2) fail "$answer" ;;
+    *) fail "container $name runs, and what ran before is still $before" ;;
+    esac
 }
 
 # settle: give the new one its name, and remove what was kept to go back to.

@@ -37,9 +37,10 @@ leave() {
     rm -rf "$work"
 }
 
-# only_one SECONDS: wait for another run on this host.
+# only_one SECONDS: wait for another run on this host. Whoever may read the lock's file may hold it, too.
 only_one() {
     command -v flock >/dev/null || return 0
+    (umask 077 && : >>/var/run/dockyard-engine.lock && chmod 600 /var/run/dockyard-engine.lock)
     exec 9>>/var/run/dockyard-engine.lock
     flock -w "$1" 9 || fail "another run changes this host's engine, for more than $1 s now"
 }

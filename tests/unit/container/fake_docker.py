@@ -22,6 +22,7 @@ if [ "$line" ]; then
     grep -qxF -e "$line" refused && {{ echo "port is already allocated" >&2; exit 125; }}
 fi
 cd containers || exit 99
+case $1 in ps) [ ! -e ../blind ] || exit 1 ;; esac
 there() {{ [ -e "$1" ] || {{ echo "No such container: $1" >&2; exit 1; }}; }}
 free() {{ [ ! -e "$1" ] || {{ echo "The container name /$1 is already in use" >&2; exit 1; }}; }}
 case $1 in
@@ -45,6 +46,9 @@ case $1 in
     logs) there "$last"; . ../logs ;;
     *) there "$last" ;;
 esac
+code=$?
+grep -qxF -e "$line" ../hanging && exec sleep 9
+exit $code
 """
 
 
@@ -59,6 +63,7 @@ class Docker:
         (folder / "containers").mkdir()
         self.logs("")
         self.refuses()
+        self.hangs_after()
         self.has_health()
         self.has_id("one")
         self.makes("true 0")
@@ -96,6 +101,15 @@ class Docker:
 
     def refuses(self, *lines: str) -> None:
         (self._folder / "refused").write_text("".join(f"{line}\n" for line in lines))
+
+    def hangs_after(self, *lines: str) -> None:
+        """Have these done, and not said so."""
+        (self._folder / "hanging").write_text("".join(f"{line}\n" for line in lines))
+
+    def is_blind(self, is_so: bool) -> None:
+        """Have nobody told which containers there are."""
+        blind = self._folder / "blind"
+        blind.touch() if is_so else blind.unlink(missing_ok=True)
 
     def logs(self, script: str) -> None:
         (self._folder / "logs").write_text(script)

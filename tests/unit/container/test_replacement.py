@@ -522,6 +522,14 @@ def test_an_exchange_waits_for_another_run_of_the_same_container(
     assert machine.docker.told == REPLACE
 
 
+def test_nobody_else_can_hold_an_exchange_up(machine: Machine, tmp_path: File) -> None:
+    """A file that may be read may be locked."""
+    lock = tmp_path / "dockyard-container-engine.lock"
+    lock.touch(0o644)
+    machine.replacement(OLD).stop_first()
+    assert lock.stat().st_mode & 0o777 == 0o600
+
+
 def test_an_exchange_outlives_its_connection(machine: Machine, tmp_path: File) -> None:
     """Hung up on, with nobody who reads what it says: it goes back all the same."""
     replacement = machine.replacement(OLD)
@@ -595,6 +603,59 @@ def test_health_of_the_new_one_is_asked_before_it_serves_beside(machine: Machine
     machine.docker.has_health("CMD", "false")
     with pytest.raises(NotProven, match=r"^container engine-next is not healthy"):
         machine.replacement(OLD).start_beside(SPEC)
+
+
+def test_a_new_one_beside_whose_start_hung_is_looked_for_and_stopped(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("roles.container.exchange.DOCKER_S", 1)
+    machine.docker.hangs_after("run engine-next")
+    replacement = machine.replacement(OLD)
+    with pytest.raises(RemoteError, match="docker run did not end within 1 s"):
+        replacement.start_beside(SPEC)
+    assert machine.docker.told == ["run engine-next", *set_aside("engine-next")]
+    assert machine.docker.containers == {"engine": "old runs", "engine-failed": "new stopped"}
+    assert replacement.is_back
+
+
+@pytest.mark.parametrize("refused", [None, "stop --time 30 engine-next"], ids=["unseen", "runs"])
+def test_where_a_new_one_may_run_beside_all_is_not_as_before(
+    machine: Machine, refused: str | None
+) -> None:
+    """The controller goes on from there, and says what it could not do."""
+    machine.docker.has_health("CMD", "false")
+    machine.docker.refuses(*([refused] if refused else []))
+    machine.docker.is_blind(refused is None)
+    replacement = machine.replacement(OLD)
+    with pytest.raises(NotProven):
+        replacement.start_beside(SPEC)
+    assert not replacement.is_back
+    if refused is None:
+        with pytest.raises(RemoteError, match="docker ps exited with 1"):
+            replacement.keep_failed("engine-next")
+        machine.docker.is_blind(False)
+        replacement.keep_failed("engine-next")
+        assert machine.docker.containers == {"engine": "old runs", "engine-failed": "new stopped"}
+
+
+@pytest.mark.parametrize(
+    "refused, why",
+    [
+        ("rename engine engine-failed", "what ran before is still engine-before"),
+        (None, "docker ps"),
+    ],
+    ids=["it can not be put aside", "nobody can tell"],
+)
+def test_a_new_one_that_runs_is_not_taken_for_the_old_one(
+    machine: Machine, refused: str | None, why: str
+) -> None:
+    replacement = machine.replacement(OLD)
+    replacement.stop_first()
+    machine.docker.refuses(*([refused] if refused else []))
+    machine.docker.is_blind(refused is None)
+    with pytest.raises(RemoteError, match=why):
+        replacement.take_back()
+    assert not replacement.is_back
 
 
 def test_that_there_is_no_check_is_said(machine: Machine, caplog: pytest.LogCaptureFixture) -> None:

@@ -290,6 +290,7 @@ BACK_FROM_BESIDE = [
     "stop --time 30 engine-next",
     "rename engine-next engine-failed",
     "end aside engine-next:1081",
+    "prove engine:1080",
 ]
 
 

@@ -316,6 +316,7 @@ def test_another_run_is_waited_for(host: Host) -> None:
         "another run changes this host's engine, for more than 1 s now\n",
     )
     assert host.run("only_one 1").returncode == 0
+    assert lock.stat().st_mode & 0o777 == 0o600, "whoever may read it may lock it"
 
 
 SERVICES = """

@@ -7,16 +7,21 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path as File
+from typing import Any
 
 import gevent
 import pytest
 from gevent.subprocess import PIPE, Popen
+from pyinfra.api import State
 
-from roles.observed.channel import RemoteError
+from roles.observed import channel, holding
+from roles.observed.channel import LeaseLost, RemoteError, Result
 from roles.observed.held import held
+from roles.observed.holding import Holding
 from tests.unit.build import local_state
+from tests.unit.observed.test_holding import ANOTHERS, OURS, take
 
 Hold = Callable[..., AbstractContextManager[None]]
 
@@ -28,8 +33,12 @@ def mark(tmp_path: File) -> File:
 
 
 @pytest.fixture
-def hold(mark: File) -> Hold:
-    state = local_state("app-1")
+def state() -> State:
+    return local_state("app-1")
+
+
+@pytest.fixture
+def hold(state: State, mark: File) -> Hold:
     host = state.inventory.get_host("app-1")
 
     def ready(*command: str, limit_s: float = 20) -> AbstractContextManager[None]:
@@ -94,3 +103,66 @@ def test_a_controller_that_is_killed_has_it_run(mark: File) -> None:
     with gevent.Timeout(10):
         while not mark.exists():
             gevent.sleep(0.05)
+
+
+@pytest.fixture
+def lease(state: State, tmp_path: File, monkeypatch: pytest.MonkeyPatch) -> Holding:
+    """This run's lease on the host, whose record is below a folder."""
+    home = tmp_path / "lease"
+    monkeypatch.setattr(holding, "SCRIPT", str(home / "lease.sh"))
+    monkeypatch.setattr("roles.observed.held.LOOK_S", 0.1)
+    take(home, OURS, generation=0)
+    lease = Holding(OURS)
+    holding.hold(state.inventory.get_host("app-1"), lease)
+    return lease
+
+
+def test_while_the_run_has_its_lease_nothing_is_run(hold: Hold, mark: File, lease: Holding) -> None:
+    with hold():
+        gevent.sleep(1)
+        assert not mark.exists()
+    assert not mark.exists()
+
+
+def test_where_the_lease_runs_out_it_is_run_and_holds_nobody_up(
+    hold: Hold, mark: File, lease: Holding, tmp_path: File
+) -> None:
+    """No end of the connection tells that a controller lost its power, or its network."""
+    record = tmp_path / "lease" / "record"
+    with hold("sh", "-c", 'sleep 0.5; touch "$1"', "x", str(mark), limit_s=60):
+        lines = record.read_text().splitlines()
+        record.write_text("\n".join([lines[0], "1", *lines[2:], ""]))
+        with gevent.Timeout(10):
+            while not mark.exists():
+                gevent.sleep(0.05)
+        gevent.sleep(0.5)
+        take(tmp_path / "lease", ANOTHERS, generation=1)
+
+
+@pytest.mark.parametrize("is_lost", [True, False])
+@pytest.mark.parametrize("error", [LeaseLost("another's"), None], ids=["failed", "done"])
+def test_a_connection_that_says_nothing_any_more_ends(
+    hold: Hold,
+    lease: Holding,
+    state: State,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception | None,
+    is_lost: bool,
+) -> None:
+    caplog.set_level(logging.INFO, logger="pyinfra")
+
+    def silent(*_: Any, on_stdout: Callable[[bytes], None], **more: Any) -> Result:
+        on_stdout(b"held\n")
+        gevent.sleep(3600)
+        raise AssertionError("it was waited for")
+
+    monkeypatch.setattr(channel, "run", silent)
+    monkeypatch.setattr("roles.observed.held.LOST_S", 0.2)
+    monkeypatch.setattr("roles.observed.held.READY_S", 3600 if is_lost else 0.2)
+    if is_lost:
+        lease.lose(state.inventory.get_host("app-1"), "lease: bob@desk took it")
+    with gevent.Timeout(20), pytest.raises(LeaseLost) if error else nullcontext(), hold():
+        if error:
+            raise error
+    assert "what became of what it holds ready is not known" in caplog.text

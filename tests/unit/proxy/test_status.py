@@ -15,7 +15,7 @@ import pytest
 from pyinfra.api import Host, State
 
 from roles.container.instance import Instance
-from roles.observed import Container
+from roles.observed import Container, Drained
 from roles.proxy import status
 from roles.proxy.plan import container
 from roles.proxy.status import (
@@ -283,6 +283,15 @@ def test_none_is_left_out_while_a_peer_cannot_be_asked(
         "serves"
     )
     assert "left out" not in caplog.text
+
+
+def test_a_drained_peer_that_cannot_be_asked_is_not_waited_for(world: World) -> None:
+    """It may be switched off; the others tell."""
+    world.answers, world.mute = {"app-2": None}, {"app-3"}
+    drained = Drained("ann@laptop", 1_764_000_000, 1_764_007_200, "new disk")
+    assert asked(look_again(FLEET, "app-3", drained=drained)) is None
+    world.mute = {"app-1", "app-3", "registry-1"}
+    assert "not every peer" in str(asked(look_again(FLEET, "app-3", drained=drained)))
 
 
 def test_one_peer_that_reaches_it_is_named_though_another_cannot_be_asked(world: World) -> None:

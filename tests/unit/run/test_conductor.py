@@ -557,3 +557,42 @@ def test_ctrl_c_settles_what_was_changed(
     with pytest.raises(SystemExit):
         conduct(state, treatments, on_failure="rollback")
     assert steps == steps_of(("app-1", WHOLE))
+
+
+@pytest.mark.parametrize(
+    "pressed, back, staying",
+    [
+        (("app-3", "prove"), (), "app-1, app-2"),
+        (("app-2", "take back"), (("app-2", GONE_BACK),), "app-1"),
+        (("app-1", "prove back"), (("app-2", GONE_BACK), ("app-1", GONE_BACK)), None),
+    ],
+    ids=["before", "meanwhile", "at the last"],
+)
+def test_ctrl_c_ends_the_way_back_between_two_hosts_and_names_who_stays_as_changed(
+    state: State,
+    steps: Steps,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    pressed: tuple[str, str],
+    back: tuple[tuple[str, tuple[str, ...]], ...],
+    staying: str | None,
+) -> None:
+    def press() -> None:
+        monkeypatch.setattr(interrupt, "_requested", True)
+
+    def fail() -> None:
+        if pressed == ("app-3", "prove"):
+            press()
+        raise NotProven("no sign")
+
+    wrong = {name: {kind: press} for name, kind in [pressed]} | {"app-3": {"prove": fail}}
+    treatments = [treatment(state, n, steps, can_go_back=True, **wrong.get(n, {})) for n in NAMES]
+    with pytest.raises(SystemExit) as exited:
+        conduct(state, treatments, on_failure="rollback")
+    assert exited.value.code == 130
+    failed = steps.index("prove back app-3") + 1
+    stayed = staying.split(", ") if staying else []
+    assert steps[failed:] == steps_of(*back, *((name, ("settle",)) for name in stayed))
+    told = [message for message in caplog.messages if message.startswith("As changed stay")]
+    assert told == ([f"As changed stay: {staying}"] if staying else [])
+    assert ("Going back on: app-2, app-1" in caplog.messages) is bool(back)

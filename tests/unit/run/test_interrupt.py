@@ -58,7 +58,7 @@ def test_once_finishes_the_step_in_hand(
     with pytest.raises(SystemExit) as exited:
         exit_if_interrupted()
     assert exited.value.code == 130
-    assert "what was begun is finished, the rest was not touched" in caplog.text
+    assert "what was begun is finished, and nothing more was begun" in caplog.text
 
 
 def test_twice_ends_it_now(state: State, capsys: pytest.CaptureFixture[str]) -> None:

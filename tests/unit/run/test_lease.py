@@ -188,9 +188,9 @@ def _often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lease, "RENEWALS", 16)
 
 
-def short(seconds: float) -> State:
+def short(seconds: float, left_alone: str = "") -> State:
     """A run whose lease lasts for seconds, fewer than may be said in data."""
-    found = fleet(*(member(name) for name in NAMES))
+    found = fleet(*(member(name, in_limit=name != left_alone) for name in NAMES))
     rollout = found.members[0].wanted.rollout.model_copy(update={"lease_s": seconds})
     members = [replace(m, wanted=m.wanted.model_copy(update={"rollout": rollout})) for m in found]
     return state_of(replace(found, members=tuple(members)))
@@ -230,6 +230,104 @@ def test_one_that_can_not_be_renewed_in_its_time_is_lost(hosts: Hosts) -> None:
     text = "app-2: lease: could not be renewed in time: the connection broke"
     assert holding.why_lost(host) == text
     lease.give_back(state)
+
+
+def test_one_that_is_not_to_be_changed_and_falls_silent_is_left_out(
+    hosts: Hosts, caplog: Any
+) -> None:
+    """It is drained, say, and was switched off."""
+    state = short(6, left_alone="app-2")
+    begin(state)
+    hosts.silent.add("app-2")
+    gone, stays = (state.inventory.get_host(name) for name in ("app-2", "app-1"))
+    _await(lambda: holding.why_lost(gone))
+    text = "lease: could not be renewed in time: the connection broke; the run goes on without it"
+    assert holding.why_lost(gone) == text
+    assert text in caplog.text
+    assert holding.dropped(state.inventory) == {"app-2"}
+    with pytest.raises(LeaseLost, match="goes on without it"):
+        send(state, gone, ["true"], timeout_s=5)
+    assert holding.why_lost(stays) is None
+    asked = len(hosts.asked)
+    _await(lambda: len(hosts.asked) > asked + 4)
+    assert {name for name, _ in hosts.asked[asked:]} == {"app-1", "registry-1"}
+    assert lease.give_back(state)
+    assert hosts.holders() == ["", "we", ""], "that of the silent one runs out by itself"
+    assert ("app-2", "release") not in hosts.asked
+    assert holding.why_lost(gone) == text, "nobody waits for it in the end, too"
+
+
+def test_one_that_comes_back_when_its_lease_is_over_is_left_out(hosts: Hosts) -> None:
+    state = short(8, left_alone="app-2")
+    begin(state)
+    record = hosts.folder / "app-2" / "record"
+    lines = record.read_text().splitlines()
+    record.write_text("\n".join([lines[0], "1", *lines[2:], ""]))
+    _await(lambda: holding.why_lost(state.inventory.get_host("app-2")))
+    assert holding.dropped(state.inventory) == {"app-2"}
+    assert holding.why_lost(state.inventory.get_host("app-1")) is None
+    lease.give_back(state)
+
+
+def test_one_that_is_not_to_be_changed_and_is_another_s_ends_the_run(hosts: Hosts) -> None:
+    state = short(8, left_alone="app-2")
+    begin(state)
+    record = hosts.folder / "app-2" / "record"
+    record.write_text(record.read_text().replace(record.read_text().split()[0], "b2", 1))
+    host = state.inventory.get_host("app-1")
+    _await(lambda: holding.why_lost(host))
+    assert holding.dropped(state.inventory) == frozenset()
+    assert str(holding.why_lost(host)).startswith("app-2: lease: it is not this run's any more")
+    lease.give_back(state)
+
+
+def ttl_s(hosts: Hosts, name: str) -> int:
+    """For how long a host is leased from now on."""
+    return int((hosts.folder / name / "record").read_text().split()[1]) - int(time.time())
+
+
+def test_a_host_that_will_not_answer_for_a_while_is_leased_for_that_long(
+    hosts: Hosts,
+) -> None:
+    state = short(8)
+    begin(state)
+    with lease.lasting(state, state.inventory.get_host("app-2"), 600):
+        renewed = hosts.asked.count(("app-2", "renew"))
+        assert ttl_s(hosts, "app-1") <= 8
+        _await(lambda: hosts.asked.count(("app-2", "renew")) > renewed + 1)
+        assert 590 <= ttl_s(hosts, "app-2") <= 600, "each renewal, too"
+    _await(lambda: ttl_s(hosts, "app-2") <= 8)
+    lease.give_back(state)
+
+
+def test_a_host_that_does_not_answer_for_a_while_is_not_lost(hosts: Hosts) -> None:
+    state = short(4)
+    begin(state)
+    host = state.inventory.get_host("app-2")
+    with lease.lasting(state, host, 60):
+        hosts.silent.add("app-2")
+        gevent.sleep(6)
+        assert holding.why_lost(host) is None
+        hosts.silent.clear()
+    lease.give_back(state)
+
+
+def test_one_that_can_not_be_leased_for_long_is_not_left_alone_for_long(
+    hosts: Hosts, state: State
+) -> None:
+    begin(state)
+    hosts.silent.add("app-2")
+    with (
+        pytest.raises(channel.RemoteError, match="the connection broke"),
+        lease.lasting(state, state.inventory.get_host("app-2"), 600),
+    ):
+        pytest.fail("went on")
+
+
+def test_without_a_lease_nothing_lasts(hosts: Hosts, state: State) -> None:
+    begin(state, without)
+    with lease.lasting(state, state.inventory.get_host("app-2"), 600):
+        assert hosts.asked == []
 
 
 def _await(is_so: Any) -> None:

@@ -143,6 +143,15 @@ def test_renewed_it_goes_on(host: Leased) -> None:
     assert host.renew(BOB) == REFUSED
 
 
+def test_whose_it_is_can_be_asked(host: Leased) -> None:
+    assert host.ask("holds", ANN).returncode != 0
+    host.take(ANN)
+    assert host.ask("holds", ANN).returncode == 0
+    assert host.ask("holds", BOB).returncode != 0
+    host.set_clock(NOW_S + 60)
+    assert host.ask("holds", ANN).returncode != 0
+
+
 def test_a_command_is_run_as_it_is(host: Leased) -> None:
     host.take(ANN)
     done = host.do(ANN, "sh", "-c", 'cat; printf "[%s]" "$@"; exit 9', "x", "a b", "$c", stdin="in")
@@ -210,11 +219,28 @@ def test_what_a_command_leaves_running_holds_nobody_up(host: Leased) -> None:
     os.kill(int(done.stdout), 15)
 
 
-def test_who_may_only_read_is_let_through_all_the_same(host: Leased) -> None:
+@pytest.mark.parametrize("is_there", [False, True], ids=["new", "open to all before"])
+def test_nobody_else_can_lock_it_or_read_the_token(host: Leased, is_there: bool) -> None:
+    """A file that may be read may be locked: any account of the host could keep all runs out."""
+    if is_there:
+        host.home.mkdir(mode=0o755)
+        (host.home / "lock").touch(0o644)
     host.take(ANN)
+    assert host.home.stat().st_mode & 0o777 == 0o700
     modes = {path.name: path.stat().st_mode & 0o777 for path in host.home.iterdir()}
-    assert modes == dict.fromkeys(("lease.sh", "lock", "record", "writing"), 0o644)
-    assert host.home.stat().st_mode & 0o777 == 0o755
+    modes.pop("lock" if is_there else "", None)
+    assert set(modes.values()) == {0o600}
+    assert modes.keys() >= {"lease.sh", "record", "writing"}
+    assert host.do(ANN, "sh", "-c", "umask").stdout == "0022\n"
+
+
+def test_what_lies_beside_it_stays_open(tmp_path: File) -> None:
+    (tmp_path / "deep").mkdir()
+    host = Leased(tmp_path / "deep")
+    host.home = tmp_path / "deep" / "dockyard" / "lease"
+    host.script = SCRIPT.replace(HOME, str(host.home).encode())
+    host.take(ANN)
+    assert host.home.parent.stat().st_mode & 0o777 == 0o755
 
 
 @pytest.mark.parametrize("spoilt", ["", "a1\nsoon\n", "a1\n", "\0\0\0", "a1\n99999999999\n1\n"])
