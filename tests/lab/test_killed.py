@@ -1,8 +1,9 @@
-"""`kill -9` of the controller at any moment of a rollout: the fleet serves on by itself."""
+"""`kill -9` of the controller at any moment of a rollout, or its silence: the fleet serves on."""
 
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -19,7 +20,7 @@ from tests.lab.reading import (
     up,
     wait_until,
 )
-from tests.lab.running import Checkout, Run
+from tests.lab.running import Checkout, Run, Running
 from tests.lab.test_failures import ENGINE, PROXY, RATE_PER_S, is_whole
 
 SESSION_S = 10
@@ -28,6 +29,9 @@ SPARE_S = 4
 """A server of the registry ends sessions at its ticks of 2 s; then the engine is found again."""
 LEASE_S = 10
 UNDER_WAY_S = 0.4
+SHORT_S = 15
+LOOK_S = 3
+"""How often a host looks whether the lease still holds."""
 FIRST = "app-1"
 LIMIT = ["--limit", FIRST]
 MOST_COMMANDS = 40
@@ -62,7 +66,7 @@ def _kill_by_wish():
         return counted[what] == wish["at"]
 
     def die():
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), signal.Signals[wish["by"]])
 
     send, run, theirs = Channel.exec_command, channel.run, SSHConnector.run_shell_command
 
@@ -101,11 +105,16 @@ class Killed:
 
     def run(self, turn: str, *options: str, at: int = 0, when: str = "", of: str = "") -> Run:
         """Replace every engine; killed at the `at`th command that has `of` in it, or never."""
-        wish = {"at": at, "when": when, "of": of, "after_s": UNDER_WAY_S}
+        return self.start(turn, *options, at=at, when=when, of=of).wait()
+
+    def start(
+        self, turn: str, *options: str, at: int, when: str, of: str, by: str = "SIGKILL"
+    ) -> Running:
+        wish = {"at": at, "when": when, "of": of, "by": by, "after_s": UNDER_WAY_S}
         (self.checkout.directory / "kill.json").write_text(json.dumps(wish))
         changed = f"soa_engine.environment.TURN={turn}"
         data = ("--data", changed, "--data", f"rollout.lease_s={LEASE_S}")
-        return self.checkout.run(self.fleet.inventory, "-y", *data, *options)
+        return self.checkout.start(self.fleet.inventory, "-y", *data, *options)
 
     @property
     def commands(self) -> list[str]:
@@ -164,6 +173,24 @@ def test_a_controller_killed_at_its_worst_moments_leaves_a_fleet_that_serves(
         killed.run_killed("worst", at=1, when="ended", of=EXCHANGE)
         killed.finish("worst")
     assert calls.failed == []
+
+
+@pytest.mark.full
+def test_a_controller_that_falls_silent_leaves_a_fleet_that_serves_and_holds_nobody_up(
+    killed: Killed,
+) -> None:
+    """It lost its power or its network: nothing ends its connections, but its lease runs out."""
+    short = ("--data", f"rollout.lease_s={SHORT_S}")
+    silent = killed.start(
+        "silent", *by_signal(), *short, at=1, when="ended", of=DRAIN, by="SIGSTOP"
+    )
+    wait_until(lambda: not is_whole(killed.fleet), "an engine has left", 120)
+    await_expiry(killed.fleet.hosts, 2 * SHORT_S)
+    wait_until(lambda: is_whole(killed.fleet), "all serve again", LOOK_S + SPARE_S)
+    assert silent.is_running
+    killed.finish("silent")
+    silent.send(signal.SIGKILL)
+    silent.wait()
 
 
 @pytest.mark.full
