@@ -127,7 +127,7 @@ def _go_back(state: State, host: Host, rolled_away: tuple[RolledAway, ...]) -> b
 
     if not _on_all(state, members, step):
         return False
-    for text in left_behind(fleet, rolled_away):
+    for text in reversed(left_behind(fleet, rolled_away)):  # what is registered last is told first
         warned_last(text)
     return True
 
