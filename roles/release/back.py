@@ -169,7 +169,7 @@ def left_behind(fleet: Fleet, away: tuple[RolledAway, ...]) -> list[str]:
         parts = [role for role in member.parts if (role, applied(member, role)) in signs]
         if parts and not member.in_limit:
             runs = f"still runs what was rolled back ({', '.join(parts)})"
-            is_away = member.observed.drained is not None
+            is_away = member.drained is not None
             why = "is drained, and" if is_away else "is outside the limit, and"
             then = "once it is not," if is_away else ""
             words = (member.name, why, f"{runs};", then, "--limit", member.name, to_go)

@@ -48,7 +48,7 @@ def _has_registry(fleet: Fleet) -> bool:
 
 def marked(fleet: Fleet, absent: Mapping[str, Drained]) -> Fleet:
     """The fleet, with those marked as drained of which the registry alone knows it."""
-    known = (replace(m, drained=m.drained or absent.get(m.name)) for m in fleet)
+    known = (replace(m, absent=m.absent or absent.get(m.name)) for m in fleet)
     return replace(fleet, members=tuple(known))
 
 

@@ -26,13 +26,18 @@ class Member:
     """Whether this run may change the host."""
     rehearsed: Transaction | None = None
     """What the host's package manager would do for its engine; None where nothing is needed."""
-    drained: Drained | None = None
-    """Who has sent it away for a while, as it says itself, or the registry where it can't."""
+    absent: Drained | None = None
+    """Who has sent it away for a while, by the registry, where the host does not know it itself."""
     translated_to: IpAddress | None = None
     """Its own address behind a router that translates `address`; None where that is its own."""
 
     released: Release | None = None
     """The release that `wanted` comes from; None where it comes from the data."""
+
+    @property
+    def drained(self) -> Drained | None:
+        """Who has sent it away for a while; None where nobody has."""
+        return self.observed.drained or self.absent
 
     @property
     def own_address(self) -> IpAddress:
@@ -80,7 +85,7 @@ class Fleet:
         A drained one may be switched off at any time: only where no other is left.
         """
         others = [other for other in self if other.name not in {member.name, *away}]
-        return min(others, key=lambda other: bool(other.observed.drained), default=member)
+        return min(others, key=lambda other: bool(other.drained), default=member)
 
     @property
     def registry_connection(self) -> str:

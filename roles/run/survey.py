@@ -279,7 +279,6 @@ def _members(
             observed=observed[host],
             address=address,
             in_limit=state.is_host_in_limit(host) and host in state.active_hosts,
-            drained=observed[host].drained,
             translated_to=own if own != address else None,
             released=wished[host].release,
         )

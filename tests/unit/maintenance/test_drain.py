@@ -18,7 +18,7 @@ WISH = {"reason": "new disk", "duration": "2h"}
 
 def app(number: int, is_drained: bool = False, **changes: Any) -> Member:
     found = member(f"app-{number}", **{"drain": WISH, **changes})
-    return replace(found, drained=AWAY if is_drained else None)
+    return replace(found, absent=AWAY if is_drained else None)
 
 
 def fleet(*members: Member) -> Fleet:

@@ -69,7 +69,7 @@ def test_before_the_first_deploy_there_is_no_registry_to_ask(registry: Session) 
 def test_drained_hosts_are_left_out_and_those_of_the_limit_told(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    fleet = Fleet((app(1), app(2), replace(app(3), in_limit=False, drained=AWAY)))
+    fleet = Fleet((app(1), app(2), replace(app(3), in_limit=False, absent=AWAY)))
     found = away.left_out(away.marked(fleet, {"app-2": AWAY}))
     assert [m.in_limit for m in found] == [True, False, False]
     assert [m.drained for m in found] == [None, AWAY, AWAY]

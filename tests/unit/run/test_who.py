@@ -9,7 +9,7 @@ from roles.maintenance.spec import DrainWish
 from roles.registry.session import Registry
 from roles.run.lease import RunLease
 from roles.run.who import who
-from tests.unit.build import fleet, local_state
+from tests.unit.build import fleet, local_state, member
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_an_account_without_a_name_can_do_the_same() -> None:
             return
 
     assert who() == "somebody@laptop"
-    assert drained(DrainWish(reason="disk", duration="2h")).by == "somebody@laptop"
+    assert drained(DrainWish(reason="disk", duration="2h"), member("app-1")).by == "somebody@laptop"
     assert Registry(Client()).mark("198.18.0.11:1080", "rollout")
     assert b'"by": "somebody@laptop"' in made[0]
 
