@@ -241,7 +241,7 @@ apt-get -y install docker-ce docker-ce-cli containerd.io
 
 def test_an_engine_that_is_present_is_only_verified(found: Hosts) -> None:
     host = found["bookworm"]
-    host.run("apt-mark unhold docker-ce")
+    host.run("apt-mark unhold $(apt-mark showhold)")
     found.silent({"bookworm": {"source": "present"}})
     wrong = found.run({"bookworm": {"source": "present", "version": OLD}})
     [problem] = wrong.problems
