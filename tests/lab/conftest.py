@@ -32,6 +32,7 @@ LET_GO_S = 12
 APART = frozenset(
     {
         "test_address",
+        "test_bad_input",
         "test_engine",
         "test_engine_refused",
         "test_fields",

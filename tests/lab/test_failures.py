@@ -261,6 +261,7 @@ def paused(host: LabHost, container: str) -> Iterator[None]:
         host.run(f"docker unpause {container}")
 
 
+@pytest.mark.full
 def test_a_suspended_proxy_stops_a_rollout_until_it_answers(
     steady: Fleet, turned: Checkout
 ) -> None:

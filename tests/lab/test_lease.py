@@ -150,6 +150,7 @@ def test_of_two_that_deploy_at_once_one_changes_something(fleet: Fleet, pairs: i
     assert overlapping >= 0.9 * pairs
 
 
+@pytest.mark.full
 def test_one_that_was_suspended_past_its_lease_changes_nothing_more(fleet: Fleet) -> None:
     suspended = start_engine(fleet, "app-1", "suspended", *SHORT)
     suspended.wait_for(r"draining .*:1080")

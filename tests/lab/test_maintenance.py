@@ -85,6 +85,7 @@ def test_a_drained_host_is_called_no_more_left_out_and_back_by_itself(steady: Fl
     assert [line.split(":")[0] for line in caught_up.done] == [away.name]
 
 
+@pytest.mark.full
 @pytest.mark.usefixtures("all_back")
 def test_a_drained_host_may_be_switched_off_and_stays_drained_when_it_boots(steady: Fleet) -> None:
     fleet, away = steady, steady.apps[2]
@@ -123,6 +124,7 @@ def test_a_drain_that_cant_be_is_refused(steady: Fleet, words: list[str], text: 
     assert in_service(steady) == (steady.engines, steady.proxies)
 
 
+@pytest.mark.full
 def test_logs_of_all_hosts_are_merged_or_followed_through_a_replacement(steady: Fleet) -> None:
     fleet = steady
     read = dockyard(fleet, "logs", "engine", "-n", "1")

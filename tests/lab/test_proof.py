@@ -146,6 +146,7 @@ def test_an_image_that_does_not_start_leaves_the_old_one(steady: Fleet, edited: 
     calls.assert_none_lost(fleet.apps, LOGS)
 
 
+@pytest.mark.full
 def test_hosts_that_were_changed_go_back_when_the_last_one_fails(steady: Fleet) -> None:
     fleet, last = steady, steady.apps[2]
     broken = {"soa_engine": {"environment": {"STOP_GRACE_S": "nonsense"}}}

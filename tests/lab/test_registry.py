@@ -23,6 +23,8 @@ from tests.lab.reading import (
 )
 from tests.lab.running import Checkout, Listed, Run
 
+pytestmark = pytest.mark.full
+
 SUDO = {"_sudo": True}
 
 
