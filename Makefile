@@ -60,7 +60,7 @@ constraints:  ## Pin the newest versions that pyproject.toml allows, with their 
 clean:  ## Take away the labs and everything that was made here
 	if [ -e "$${DOCKYARD_LAB_DIR:-/var/lib/dockyard-lab}" ]; then \
 	  $(MAKE) .venv/ready && $(PYTHON) -m tests.lab down --all; fi
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache *.egg-info
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # The stamp comes last: a half-finished environment is made again from the start.
