@@ -12,7 +12,7 @@ import pytest
 from tests.lab import LabHost
 from tests.lab.conftest import Fleet
 from tests.lab.load import forget_served, load
-from tests.lab.reading import get, of_each, up, wait_until
+from tests.lab.reading import ENGINES, PROXIES, get, of_each, registered, up, wait_until
 from tests.lab.running import Checkout, Run
 
 REQUESTS = 20_000
@@ -87,12 +87,11 @@ def test_reboots_of_all_hosts_lose_no_request(loaded: Loaded) -> None:
     with load(registry=f"{fleet.registry.address}:2181", rate_per_s=100) as calls:
         run = fleet.checkout.run(fleet.inventory, "-y", deploy="deploy/reboot.py")
         assert run.exit_code == 0, run.output
-        called = len(calls.requests)
-        calls.wait_for(called + 500)
+        calls.wait_for(len(calls.requests) + 500)
     calls.assert_none_lost(fleet.apps, LOGS)
     after = of_each(fleet.hosts, boot_id)
     assert all(before[name] != after[name] for name in before)
-    assert {r.proxy for r in calls.requests[called:]} == fleet.proxies
+    assert registered(fleet.registry) == {ENGINES: fleet.engines, PROXIES: fleet.proxies}
 
 
 def test_without_the_drain_the_same_load_loses_requests(loaded: Loaded, tmp_path: Path) -> None:
