@@ -5,11 +5,12 @@ What a host refuses once, the run sends no more: to no host.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pyinfra.api import Host, QuoteString, StringCommand
+from pyinfra.api.arguments import pop_global_arguments
 from pyinfra.connectors.ssh import SSHConnector
 from pyinfra.connectors.util import CommandOutput, OutputLine
 
@@ -81,6 +82,17 @@ def refusal(stderr: str) -> str | None:
     return next((line for line in stderr.splitlines() if line.startswith(SAID)), None)
 
 
+def _is_as_other(arguments: Mapping[str, Any]) -> bool:
+    """Whether a command runs as another account than the one that logs in."""
+    return any(arguments.get(name) for name in _AS_OTHER)
+
+
+def _usual(host: Host) -> Mapping[str, Any]:
+    """How commands run on a host where nothing else is said."""
+    arguments, _ = pop_global_arguments(host.state, host, {})
+    return arguments
+
+
 def guard_operations(host: Host) -> None:
     """Have pyinfra's own operations let through, too; for a host once.
 
@@ -98,6 +110,9 @@ def guard_operations(host: Host) -> None:
             return run(line, *printing, **arguments)
         if holding.lost:
             return False, CommandOutput([OutputLine("stderr", holding.lost)])
+        if _is_as_other(_usual(host)) and not _is_as_other(arguments):
+            # The login account's own temporary file: it may read no lease, and change little else.
+            return run(line, *printing, **arguments)
         shell = arguments.get("_shell_executable") or "sh"
         guarded = StringCommand(*holding.guard, shell, "-c", QuoteString(line))
         succeeded, output = run(guarded, *printing, **arguments)
@@ -114,9 +129,7 @@ def guard_operations(host: Host) -> None:
         **arguments: Any,
     ) -> bool:
         """SFTP asks no shell: upload beside the target's place, and let through what moves it."""
-        is_direct = isinstance(host.connector, SSHConnector) and not any(
-            arguments.get(name) for name in _AS_OTHER
-        )
+        is_direct = isinstance(host.connector, SSHConnector) and not _is_as_other(arguments)
         if holding_of(host) is None or not is_direct:
             return put(source, target, remote_temp_filename, *printing, **arguments)
         beside = remote_temp_filename or host.get_temp_filename(target)
