@@ -98,9 +98,9 @@ class Registry:
 
         `told` is what the mark says besides. Tells whether this mark stands, and no other kept one.
         """
-        mark = f"{name}@{until}"
-        others = [m for m in self.kept_marks() if m.startswith(f"{name}@") and m != mark]
-        stands = mark in self.kept_marks() or self._create(f"{DRAIN_PATH}/{mark}", told)
+        mark, kept = f"{name}@{until}", self.kept_marks()
+        others = [m for m in kept if m.startswith(f"{name}@") and m != mark]
+        stands = mark in kept or self._create(f"{DRAIN_PATH}/{mark}", told)
         return stands and all(self.remove(DRAIN_PATH, other) for other in others)
 
     def unkeep(self, name: str) -> bool:
