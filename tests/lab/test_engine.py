@@ -243,9 +243,9 @@ def test_an_engine_that_is_present_is_only_verified(found: Hosts) -> None:
     host = found["bookworm"]
     host.run("apt-mark unhold $(apt-mark showhold)")
     found.silent({"bookworm": {"source": "present"}})
-    wrong = found.run({"bookworm": {"source": "present", "version": OLD}})
+    wrong = found.run({"bookworm": {"source": "present", "version": "1.13.1"}})
     [problem] = wrong.problems
-    assert f"docker_engine.version: expected {OLD}, found" in problem
+    assert "docker_engine.version: expected 1.13.1, found" in problem
     found.lab.reset("bookworm")
     [problem] = found.run({"bookworm": {"source": "present"}}).problems
     assert "docker_engine.source: 'present' expects an engine" in problem
