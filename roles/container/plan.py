@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from roles.container.difference import Difference, differences
 from roles.container.instance import BEFORE, FAILED, NEXT, current, is_beside, leftovers
 from roles.container.part import PartSpec
 from roles.container.spec import PART_LABEL, TO_BE_BUILT, ContainerSpec
+from roles.docker_engine import daemon_json
 from roles.images.plan import delivered_ids, released_ids
 from roles.observed import Container, Observed
+from roles.run.address import split_endpoints
 from roles.run.changes import Change
 from roles.run.fleet import Fleet, Member
 from roles.run.problems import Problem
@@ -184,9 +186,32 @@ def part_problems(fleet: Fleet, role: str, specify: Specify) -> list[Problem]:
         for member in fleet.running(role)
         for problem in (
             *container_problems(member.name, specify(fleet, member), member.observed),
+            *bridge_problems(fleet, member, specify(fleet, member)),
             *directory_problems(member, role),
         )
     ]
+
+
+def bridge_problems(fleet: Fleet, member: Member, spec: ContainerSpec) -> list[Problem]:
+    """The registry is reached by IPv6 alone, which Docker's bridge lacks until it is configured."""
+    places = [host for host, _ in split_endpoints(fleet.registry_connection)]
+    if spec.network != "bridge" or not places or not all(":" in place for place in places):
+        return []
+    configured = [member.wanted.docker_engine.config, _read(member.observed.daemon_json)]
+    if any(config.get("ipv6") for config in configured):
+        return []
+    text = (
+        f"Docker's bridge has no IPv6, and the registry is {fleet.registry_connection}; expected "
+        '\'host\', or "ipv6" and "fixed-cidr-v6" in docker_engine.config'
+    )
+    return [Problem(member.name, f"{spec.part}.network", text)]
+
+
+def _read(config: str | None) -> dict[str, Any]:
+    try:
+        return daemon_json.read(config)
+    except daemon_json.NotJson:
+        return {}
 
 
 def directory_problems(member: Member, role: str) -> list[Problem]:

@@ -264,8 +264,13 @@ def test_a_fleet_of_ipv6_serves_and_its_second_run_is_silent(steady: Fleet) -> N
     addresses = {host.name: host.address6 for host in fleet.hosts}
     if not all(addresses.values()):
         pytest.skip("this machine has IPv6 off")
+    refused = deploy(fleet, *fleet.hosts, export_ip="2001:db8::/32")
+    assert [problem.split(" has ")[0] for problem in refused.problems] == [
+        f"{host.name}: soa_engine.network: Docker's bridge" for host in fleet.apps
+    ]
+    by_ipv6 = {"export_ip": "2001:db8::/32", "soa_engine": {"network": "host"}}
     of_each(fleet.hosts, remove_all)
-    first = deploy(fleet, *fleet.hosts, export_ip="2001:db8::/32")
+    first = deploy(fleet, *fleet.hosts, **by_ipv6)
     assert first.exit_code == 0, first.output
     engines = {f"[{addresses[host.name]}]:1080" for host in fleet.apps}
     client = KazooClient(hosts=f"[{addresses[fleet.registry.name]}]:2181")
@@ -277,7 +282,7 @@ def test_a_fleet_of_ipv6_serves_and_its_second_run_is_silent(steady: Fleet) -> N
         url = f"http://[{addresses[host.name]}]:2080/sayhello?name=Ada"
         answers = [urllib.request.urlopen(url, timeout=10).read() for _ in range(12)]
         assert {json.loads(answer)["engine"] for answer in answers} == engines
-    second = deploy(fleet, *fleet.hosts, export_ip="2001:db8::/32")
+    second = deploy(fleet, *fleet.hosts, **by_ipv6)
     assert second.exit_code == 0, second.output
     assert second.planned == second.done == []
     of_each(fleet.hosts, remove_all)

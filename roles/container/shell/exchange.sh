@@ -84,7 +84,14 @@ exchange() {
     fail "$why"
 }
 create() { run "$@"; }
-start() { wake "$name"; }
+# One that ends again and again is stopped first: docker start would leave it to its restarts.
+start() {
+    ask inspect --format '{{.State.Running}} {{.RestartCount}}' "$name" || return
+    case $answer in
+    "true "[1-9]*) tell unpause "$name" || stop_one "$name" || return ;;
+    esac
+    wake "$name"
+}
 replace() { make_room && run "$@"; }
 # Of two that are to be replaced the one is kept that served.
 make_room() {
@@ -132,16 +139,14 @@ is_healthy() {
     CMD-SHELL) shift && set -- sh -c "$@" ;;
     *) shift ;;
     esac
-    end=$(($(date +%s) + ready_s))
+    end=$(($(date +%s) + ready_s)) restarts=
     while :; do
         ask inspect --format '{{.State.Running}} {{.RestartCount}}' "$container" || return
-        case $answer in
-        "true "[012]) ;;
-        *)
+        restarts=${restarts:-${answer#* }}
+        if [ "${answer% *}" = false ] || [ "${answer#* }" -gt $((restarts + 2)) ]; then
             say "ended $container"
             return 1
-            ;;
-        esac
+        fi
         said=$(timeout -k 1 10 docker exec "$container" "$@" 2>&1 </dev/null 9>&-) && return
         [ "$(date +%s)" -lt "$end" ] || break
         sleep 0.1

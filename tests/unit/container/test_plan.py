@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import IPv6Address
 from typing import Any
 
 import pytest
@@ -359,6 +360,32 @@ def test_a_network_must_exist(network: str, observed: Any, count: int) -> None:
             "app-1: soa_engine.network: there is no network 'backend' on this host; make it there "
             "(`docker network create backend`), or name another"
         )
+
+
+@pytest.mark.parametrize(
+    "observed, configured, engine, count",
+    [
+        (None, {}, {}, 1),
+        ('{"ipv6": false}', {}, {}, 1),
+        ("no JSON", {}, {}, 1),
+        ('{"ipv6": true}', {}, {}, 0),
+        (None, {"ipv6": True}, {}, 0),
+        (None, {}, {"network": "host"}, 0),
+    ],
+    ids=["silent", "off", "broken", "found", "wanted", "on-the-hosts-network"],
+)
+def test_the_bridge_reaches_no_registry_of_ipv6(
+    observed: str | None, configured: dict[str, Any], engine: dict[str, Any], count: int
+) -> None:
+    alone = member("app-1", docker_engine={"config": configured}, soa_engine=engine)
+    by_ipv4 = look_again(fleet(alone, "registry-1"), "app-1", daemon_json=observed)
+    found = change(by_ipv4, "registry-1", address=IPv6Address("2001:db8::31"))
+    problems = part_problems(found, "soa_engine", engine_container)
+    assert [str(problem) for problem in problems] == count * [
+        "app-1: soa_engine.network: Docker's bridge has no IPv6, and the registry is "
+        '[2001:db8::31]:2181; expected \'host\', or "ipv6" and "fixed-cidr-v6" in '
+        "docker_engine.config"
+    ]
 
 
 def test_a_file_where_a_directory_is_wanted_forbids_the_run() -> None:

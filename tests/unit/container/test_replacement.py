@@ -558,7 +558,7 @@ def test_an_exchange_outlives_its_connection(machine: Machine, tmp_path: File) -
         (("CMD-SHELL", "test -n 'two words' && true"), "true 0", None),
         (("CMD", "true"), "true 2", None),
         (("CMD", "true"), "false 0", "does not stay up"),
-        (("CMD", "true"), "true 3", "does not stay up"),
+        (("CMD-SHELL", "echo true 3 >engine; false"), "true 0", "does not stay up"),
         (
             ("CMD-SHELL", "echo port 1080 is closed; false"),
             "true 0",
@@ -592,6 +592,14 @@ def test_health(machine: Machine, check: str, made: str, text: str | None) -> No
     with pytest.raises(NotProven) as found:
         machine.replacement().stop_first()
     assert str(found.value) == f"container engine {text}"
+
+
+def test_one_that_ends_again_and_again_is_started_from_a_stop(machine: Machine) -> None:
+    machine.docker.has_health("CMD", "true")
+    replacement = machine.replacement(STOPPED)
+    machine.docker.becomes("engine", "true 9")
+    replacement.stop_first()
+    assert machine.docker.told == ["stop --time 30 engine", "start engine"]
 
 
 def test_health_is_asked_until_it_comes(machine: Machine) -> None:
