@@ -171,7 +171,10 @@ def dual(name: str, ipv6: str) -> Observed:
 
 
 def test_hosts_follow_the_registrys_family(stack: ExitStack) -> None:
-    observed = {name: dual(name, f"2001:db8::{n}") for n, name in enumerate(NAMES, 1)}
+    observed = {
+        name: replace(dual(name, f"2001:db8::{n}"), daemon_json='{"ipv6": true}')
+        for n, name in enumerate(NAMES, 1)
+    }
     own = {"export_ip": "2001:db8::/64"}
     state = hosts(stack, *NAMES, observed=observed, registry_1=own, app_2={"export_ip": "eth0"})
     survey()
