@@ -12,6 +12,7 @@ from pyinfra.api import Host, State
 from roles.container.instance import Instance, serving
 from roles.maintenance.drain import told
 from roles.observed import Drained, channel
+from roles.observed.whole_file import put
 from roles.proxy import plan as proxy
 from roles.proxy import rollout as proxy_rollout
 from roles.proxy.drain import await_left
@@ -27,8 +28,6 @@ from roles.soa_engine import rollout as soa_engine_rollout
 RECORD = "/var/lib/dockyard/drained"
 RECORD_S = 30
 MARK_S = 10
-
-_WRITE = f"mkdir -p /var/lib/dockyard && cat >{RECORD}.new && mv {RECORD}.new {RECORD}"
 
 
 @dataclass(frozen=True)
@@ -66,8 +65,7 @@ class Leaving:
         self._write(found)
 
     def _write(self, found: Drained) -> None:
-        record = json.dumps(asdict(found)).encode()
-        channel.run(self.state, self.host, _WRITE, stdin=record, timeout_s=RECORD_S)
+        put(self.state, self.host, RECORD, json.dumps(asdict(found)))
 
     def end(self) -> None:
         """Take the marks and the record away; return when all that runs here is called again."""

@@ -200,6 +200,6 @@ def _reached_by_peers(state: State, fleet: Fleet, proxy: TellingProxy) -> dict[s
         return reaches(state.inventory.get_host(peer), *place, ASK_S)
 
     found = dict(zip(peers, Pool(AT_ONCE).map(reached, peers), strict=True))
-    off = {m.name for m in fleet if m.observed.drained} | dropped(state.inventory)
+    off = {m.name for m in fleet if m.drained} | dropped(state.inventory)
     asked = {peer: is_so for peer, is_so in found.items() if is_so is not None or peer not in off}
     return asked or found

@@ -12,22 +12,13 @@ from pyinfra.api import Host, State
 
 from roles.observed import Pin, channel, forget
 from roles.observed.releases import PINS, RELEASES, read_pins
+from roles.observed.whole_file import put
 from roles.release.record import Record, Unreadable, read
 from roles.run.current import AT_ONCE
 
 T = TypeVar("T")
 LIMIT_S = 30
 
-_PUT = """
-set -e
-umask 077
-new=$1.new
-mkdir -p "${1%/*}"
-cat >"$new"
-[ "$(wc -c <"$new")" -eq "$2" ] || { rm -f "$new"; echo "cut off" >&2; exit 1; }
-mv "$new" "$1"
-"""
-"""Arguments: the file, and how many bytes stdin has; another count is a broken connection's."""
 _KEEP = f"""
 cd {RELEASES} || exit
 for file in *.json; do
@@ -101,7 +92,7 @@ def parsed(text: str) -> Kept:
 
 def write(state: State, host: Host, record: Record) -> None:
     """Raises RemoteError."""
-    _put(state, host, f"{RELEASES}/{record.name}.json", record.text)
+    put(state, host, f"{RELEASES}/{record.name}.json", record.text)
 
 
 def make_current(state: State, host: Host, name: str, kept: Iterable[str]) -> None:
@@ -110,7 +101,7 @@ def make_current(state: State, host: Host, name: str, kept: Iterable[str]) -> No
     Raises:
         RemoteError: the host could not be told.
     """
-    _put(state, host, f"{RELEASES}/current", f"{name}\n")
+    put(state, host, f"{RELEASES}/current", f"{name}\n")
     words = ["sh", "-c", _KEEP, "keep", *kept]
     channel.run(state, host, words, timeout_s=LIMIT_S, called="removing old releases")
     forget(host)
@@ -118,7 +109,7 @@ def make_current(state: State, host: Host, name: str, kept: Iterable[str]) -> No
 
 def pin(state: State, host: Host, pins: Iterable[Pin]) -> None:
     """Have a host's pins be these. Raises RemoteError."""
-    _put(state, host, PINS, json.dumps([asdict(each) for each in pins]) + "\n")
+    put(state, host, PINS, json.dumps([asdict(each) for each in pins]) + "\n")
     forget(host)
 
 
@@ -133,9 +124,3 @@ def each(hosts: Iterable[Host], step: Callable[[Host], T]) -> dict[Host, T | cha
 
     listed = list(hosts)
     return dict(zip(listed, Pool(AT_ONCE).map(done, listed), strict=True))
-
-
-def _put(state: State, host: Host, path: str, text: str) -> None:
-    content = text.encode()
-    words = ["sh", "-c", _PUT, "put", path, str(len(content))]
-    channel.run(state, host, words, stdin=content, timeout_s=LIMIT_S, called=f"writing {path}")

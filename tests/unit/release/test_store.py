@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from roles.observed import Pin
+from roles.observed import Pin, whole_file
 from roles.observed.releases import PINS, RELEASES
 from roles.release import store
 from roles.release.store import Kept, parsed
@@ -26,7 +26,7 @@ def sh(folder: Path, script: str, *words: str, stdin: str = "") -> subprocess.Co
 
 def put(folder: Path, name: str, text: str) -> subprocess.CompletedProcess[str]:
     file = folder / "releases" / name
-    return sh(folder, store._PUT, str(file), str(len(text.encode())), stdin=text)
+    return sh(folder, whole_file._PUT, str(file), str(len(text.encode())), stdin=text)
 
 
 def test_a_record_is_written_for_its_owner_alone(tmp_path: Path) -> None:
@@ -41,7 +41,7 @@ def test_a_record_is_written_for_its_owner_alone(tmp_path: Path) -> None:
 def test_what_comes_in_part_replaces_nothing(tmp_path: Path) -> None:
     put(tmp_path, "current", "whole")
     file = tmp_path / "releases" / "current"
-    cut = sh(tmp_path, store._PUT, str(file), "5", stdin="who")
+    cut = sh(tmp_path, whole_file._PUT, str(file), "5", stdin="who")
     assert (cut.returncode, cut.stderr) == (1, "cut off\n")
     assert [path.name for path in file.parent.iterdir()] == ["current"]
     assert file.read_text() == "whole"
