@@ -17,8 +17,8 @@ from roles.host_check.finding import printable
 from roles.observed import Observed
 from roles.run.current import observe_all
 from roles.run.merge import merged_data
+from roles.run.reading import connect, explained, look
 from roles.run.reports import told_once
-from roles.run.survey import connect, explained, look
 from roles.run.wanted import validated
 
 HEADINGS = ("Host", "Engine", "Service", "Answers", "Containers")

@@ -21,8 +21,8 @@ from roles.run.address import NoAddress, export_address
 from roles.run.current import observe_all
 from roles.run.merge import merged_data
 from roles.run.problems import Problem
+from roles.run.reading import connect, explained, look
 from roles.run.reports import told_once
-from roles.run.survey import connect, explained, look
 from roles.run.wanted import ROLE_OF_GROUP, Wanted, validated
 
 WIDTH = 140

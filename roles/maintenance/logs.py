@@ -13,8 +13,8 @@ from roles.host_check.finding import printable
 from roles.maintenance.spec import LogsWish
 from roles.observed import channel
 from roles.run.merge import merged_data
+from roles.run.reading import connect, explained
 from roles.run.reports import told_once
-from roles.run.survey import connect, explained
 from roles.run.wanted import ROLE_OF_GROUP, validated
 
 AT_ONCE = 50

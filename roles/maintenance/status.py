@@ -16,8 +16,8 @@ from roles.container.spec import PART_LABEL
 from roles.host_check.finding import printable
 from roles.observed import Container, Observed
 from roles.run.current import observe_all
+from roles.run.reading import connect, explained, look
 from roles.run.reports import told_once
-from roles.run.survey import connect, explained, look
 from roles.run.wanted import ROLE_OF_GROUP, Wanted, validated
 
 HEADINGS = ("Host", "Release", "Part", "Container", "Image", "State", "Since")

@@ -13,8 +13,8 @@ from roles.host_check.finding import printable
 from roles.observed import Observed, Release, Releases
 from roles.run.current import observe_all
 from roles.run.merge import merged_data
+from roles.run.reading import connect, explained, look
 from roles.run.reports import told_once
-from roles.run.survey import connect, explained, look
 from roles.run.wanted import LIST, ROLE_OF_GROUP
 
 HEADINGS = ("Release", "By", "Hosts", "Current on", "Rolled back on")

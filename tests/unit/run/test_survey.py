@@ -26,7 +26,8 @@ from roles.run.current import current_fleet
 from roles.run.fleet import Fleet
 from roles.run.options import Options
 from roles.run.problems import Problem
-from roles.run.survey import SYSTEM, look, survey
+from roles.run.reading import look
+from roles.run.survey import SYSTEM, survey
 from roles.run.wanted import Wanted
 from roles.run.wishes import Wish
 from roles.sdk import plan as sdk
