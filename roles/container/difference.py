@@ -16,6 +16,7 @@ from roles.container import live
 from roles.container.commands import IN_PLACE
 from roles.container.spec import SPEC_LABEL, TO_BE_BUILT, ContainerSpec
 from roles.observed import Container
+from roles.run.changes import Gap, Origin
 
 BY_NAME = {
     "environment": "env",
@@ -75,6 +76,26 @@ class Difference:
         if self.field == "memory_mb":
             return self.found is None or self.wanted > self.found
         return True
+
+    @property
+    def origin(self) -> Origin:
+        if self.by_hand:
+            return "by hand, and not yet deployed" if self.wish_changed else "by hand"
+        return "not yet deployed"
+
+    def gap(self, container: str) -> Gap:
+        """The same as a thing that differs of a container."""
+        path = ".".join([container, self.field, *([self.name] if self.name else [])])
+        if self.wanted == TO_BE_BUILT:
+            return Gap(path, TO_BE_BUILT, "another image", self.origin)
+        if self.is_masked:
+            told = {True: "not set", False: "a value that is not shown"}
+            wanted, found = told[self.wanted is None], told[self.found is None]
+            if self.found is not None and self.wanted is not None:
+                found = "another value"
+            return Gap(path, wanted, found, self.origin)
+        wanted, found = (_shown(self.field, value) for value in (self.wanted, self.found))
+        return Gap(path, wanted, found, self.origin)
 
     @property
     def _subject(self) -> str:

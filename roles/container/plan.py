@@ -15,7 +15,7 @@ from roles.docker_engine import daemon_json
 from roles.images.plan import delivered_ids, released_ids
 from roles.observed import Container, Observed
 from roles.run.address import split_endpoints
-from roles.run.changes import Change
+from roles.run.changes import Change, Gap
 from roles.run.fleet import Fleet, Member
 from roles.run.problems import Problem
 
@@ -62,6 +62,12 @@ class Directory:
             return f"mode {found.mode} -> {self.mode}"
         return None
 
+    def gap(self, observed: Observed) -> Gap:
+        """The same as a thing that differs."""
+        found = observed.paths.get(self.path)
+        is_now = f"owner {found.owner}, mode {found.mode}" if found else "absent"
+        return Gap(self.path, f"owner {self.owner}, mode {self.mode}", is_now)
+
 
 def directories(part: PartSpec) -> list[Directory]:
     return [Directory(mount.host, part.user or "0:0") for mount in part.mounts]
@@ -73,7 +79,10 @@ def directory_changes(
     """The part's directories that differ, each with its change."""
     different = [(d, d.difference(observed)) for d in directories(part)]
     return [
-        (directory, Change(host, role, f"directory {directory.path}", why))
+        (
+            directory,
+            Change(host, role, f"directory {directory.path}", why, gaps=(directory.gap(observed),)),
+        )
         for directory, why in different
         if why
     ]
@@ -125,7 +134,16 @@ def container_change(host: str, spec: ContainerSpec, observed: Observed) -> Cont
     if not found:
         why = _state(current(observed, spec.name))
     action = f"{decided} container {spec.name}"
-    return ContainerChange(host, spec.part, action, why, decided == "replace", decided, found)
+    gaps = tuple(each.gap(spec.name) for each in found) or (_missing(spec, observed, why),)
+    interrupts = decided == "replace"
+    return ContainerChange(host, spec.part, action, why, interrupts, gaps, decided, found)
+
+
+def _missing(spec: ContainerSpec, observed: Observed, found: str) -> Gap:
+    """A container that is not there, or does not run: by hand, where it was deployed once."""
+    release = observed.releases.current
+    was = observed.container(spec.name) or (release and spec.part in release.parts)
+    return Gap(spec.name, "running", found, "by hand" if was else "not yet deployed")
 
 
 def _state(container: Container | None) -> str:
@@ -142,7 +160,10 @@ def _tidying(host: str, spec: ContainerSpec, observed: Observed) -> ContainerCha
     if not done:
         return None
     why, interrupts = "a run ended early", any(container.running for container in left)
-    return ContainerChange(host, spec.part, " and ".join(done), why, interrupts, "tidy")
+    gaps = tuple(Gap(each.name, "absent", f"left: {why}") for each in left)
+    if serves and serves.name != spec.name:
+        gaps = (Gap(serves.name, f"named {spec.name}", why), *gaps)
+    return ContainerChange(host, spec.part, " and ".join(done), why, interrupts, gaps, "tidy")
 
 
 def container_changes(

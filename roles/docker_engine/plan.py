@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,7 +13,7 @@ from roles.docker_engine.need import package_need, target
 from roles.docker_engine.packages import COMPANIONS, installed_engine, installed_set
 from roles.docker_engine.problems import ROLE, check
 from roles.observed import Observed
-from roles.run.changes import Change
+from roles.run.changes import Change, Gap
 from roles.run.fleet import Fleet, Member
 
 __all__ = ["check", "plan"]
@@ -51,8 +52,14 @@ def package_change(member: Member) -> EngineChange | None:
     why = package_need(member)
     if why is None:
         return None
-    action = f"install {_listed(member)} from {FROM[member.wanted.docker_engine.source]}"
-    return _change(member, "packages", action, why, interrupts=has_run(member.observed))
+    listed, source = _listed(member), FROM[member.wanted.docker_engine.source]
+    action = f"install {listed} from {source}"
+    gap = Gap(f"package {target(member)[0]}", f"{_wanted_version(member)} from {source}", why)
+    return _change(member, "packages", action, why, (gap,), has_run(member.observed))
+
+
+def _wanted_version(member: Member) -> str:
+    return member.wanted.docker_engine.version or "any version"
 
 
 def _listed(member: Member) -> str:
@@ -73,17 +80,20 @@ def file_changes(member: Member) -> list[EngineChange]:
     spec, observed = member.wanted.docker_engine, member.observed
     found = []
     if lacks_key(member):
-        action = f"write {managed.key_path(spec, observed)}"
-        found.append(_change(member, "file", action, "absent"))
+        path = managed.key_path(spec, observed)
+        gap = Gap(path, "the vendor's key", "absent")
+        found.append(_change(member, "file", f"write {path}", "absent", (gap,)))
     for file in files(member):
         if not file.is_there(observed):
             kind: Kind = "proxy" if file.path == managed.PROXY_UNIT else "file"
             why = "differs" if file.path in observed.sums else "absent"
             interrupts = kind == "proxy" and has_run(observed)
-            found.append(_change(member, kind, f"write {file.path}", why, interrupts))
+            gap = Gap(file.path, "as Dockyard writes it", why)
+            found.append(_change(member, kind, f"write {file.path}", why, (gap,), interrupts))
     if spec.proxy is None and managed.PROXY_UNIT in observed.sums:
         action, why = f"remove {managed.PROXY_UNIT}", "no proxy is wanted any more"
-        found.append(_change(member, "proxy", action, why, has_run(observed)))
+        gap = Gap(managed.PROXY_UNIT, "absent", "present")
+        found.append(_change(member, "proxy", action, why, (gap,), has_run(observed)))
     return found
 
 
@@ -124,7 +134,14 @@ def config_change(member: Member) -> EngineChange | None:
     why = "absent" if member.observed.daemon_json is None else "differs"
     if running:
         action = f"{action} and {how} the engine"
-    return _change(member, "config", action, why, interrupts=running and change.restarts)
+    gaps = tuple(_config_gap(member, change, key) for key in change.keys)
+    return _change(member, "config", action, why, gaps, running and change.restarts)
+
+
+def _config_gap(member: Member, change: ConfigChange, key: str) -> Gap:
+    before, after = daemon_json.read(member.observed.daemon_json), daemon_json.read(change.text)
+    found, wanted = (json.dumps(of[key]) if key in of else "not set" for of in (before, after))
+    return Gap(f"{daemon_json.PATH} {key}", wanted, found)
 
 
 def config(member: Member) -> ConfigChange | None:
@@ -142,7 +159,9 @@ def hold_change(member: Member) -> EngineChange | None:
     loose = [name for name in names if name not in member.observed.held]
     if not loose:
         return None
-    return _change(member, "hold", f"hold {', '.join(names)}", "a system upgrade would move them")
+    gaps = tuple(Gap(f"package {name}", "held", "not held") for name in loose)
+    why = "a system upgrade would move them"
+    return _change(member, "hold", f"hold {', '.join(names)}", why, gaps)
 
 
 def held_names(member: Member) -> list[str]:
@@ -166,7 +185,9 @@ def service_change(member: Member) -> EngineChange | None:
         return None
     if package_need(member) is not None and installed_engine(member.observed) is None:
         wrong = ["absent"]
-    return _change(member, "service", "enable and start docker.service", " and ".join(wrong))
+    why = " and ".join(wrong)
+    gap = Gap("docker.service", "enabled and running", why)
+    return _change(member, "service", "enable and start docker.service", why, (gap,))
 
 
 def has_run(observed: Observed) -> bool:
@@ -175,6 +196,11 @@ def has_run(observed: Observed) -> bool:
 
 
 def _change(
-    member: Member, kind: Kind, action: str, why: str, interrupts: bool = False
+    member: Member,
+    kind: Kind,
+    action: str,
+    why: str,
+    gaps: tuple[Gap, ...],
+    interrupts: bool = False,
 ) -> EngineChange:
-    return EngineChange(member.name, ROLE, action, why, interrupts, kind)
+    return EngineChange(member.name, ROLE, action, why, interrupts, gaps, kind)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from roles.images.context import tag, unusable
 from roles.images.spec import ImageSource
-from roles.run.changes import Change
+from roles.run.changes import Change, Gap
 from roles.run.fleet import Fleet, Member
 from roles.run.problems import Problem
 
@@ -99,10 +99,15 @@ def builds(fleet: Fleet) -> list[Build]:
     known = {tag for member in fleet for image in member.observed.images for tag in image.tags}
     sources = {tag: source for member in fleet for tag, source in _lacking(member)}
     return [
-        Build(tag, source, builder, Change(builder, "images", f"build {tag}", "on no host"))
+        Build(tag, source, builder, _building(tag, builder))
         for tag, source in sources.items()
         if tag not in known
     ]
+
+
+def _building(tag: str, builder: str) -> Change:
+    gap = Gap(f"image {tag}", "present", "on no host", "not yet deployed")
+    return Change(builder, "images", f"build {tag}", "on no host", gaps=(gap,))
 
 
 def transfers(fleet: Fleet) -> list[Transfer]:
@@ -118,7 +123,9 @@ def transfers(fleet: Fleet) -> list[Transfer]:
             sender = built.get(image) or _first_owner(fleet, image)
             why = _difference(fleet, member, sender, image)
             if why:
-                change = Change(member.name, "images", f"receive {image} from {sender}", why)
+                gap = Gap(f"image {image}", f"the image of {sender}", why)
+                action = f"receive {image} from {sender}"
+                change = Change(member.name, "images", action, why, gaps=(gap,))
                 by_sender.setdefault(sender, {})[image] = change
         found += [
             Transfer(tuple(changes), sender, member.name, tuple(changes.values()))

@@ -8,7 +8,7 @@ from roles.container.plan import container_problems, directory_problems, part_ch
 from roles.container.spec import ContainerSpec, resolve
 from roles.images.plan import image_of
 from roles.registry.spec import RegistryServer
-from roles.run.changes import Change
+from roles.run.changes import Change, Gap
 from roles.run.fleet import Fleet, Member
 from roles.run.problems import Problem
 
@@ -66,7 +66,8 @@ def data_change(fleet: Fleet, member: Member) -> Change | None:
         return None
     verb = "found" if is_founding(fleet) else "join"
     action = f"{verb} the ensemble as server {server_ids(fleet)[member.name]}"
-    return Change(member.name, ROLE, action, f"{myid_path(member)} absent")
+    gap = Gap(myid_path(member), str(server_ids(fleet)[member.name]), "absent")
+    return Change(member.name, ROLE, action, f"{myid_path(member)} absent", gaps=(gap,))
 
 
 def container(fleet: Fleet, member: Member) -> ContainerSpec:

@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
+
+Origin = Literal["by hand", "not yet deployed", "by hand, and not yet deployed"]
+"""How it came to differ: found is not what was last applied, wanted is not, or neither is."""
+
+
+@dataclass(frozen=True)
+class Gap:
+    """One thing on a host that is not as it is wanted."""
+
+    path: str
+    """What it is: a file, a unit, a package, or a container and its field (`NAME.memory_mb`)."""
+    wanted: str
+    found: str
+    origin: Origin | None = None
+    """None where nothing tells what was last applied."""
 
 
 @dataclass(frozen=True)
@@ -18,6 +34,8 @@ class Change:
     why: str
     interrupts: bool = False
     """Whether carrying it out takes something out of service for a moment."""
+    gaps: tuple[Gap, ...] = field(default=(), compare=False)
+    """What it mends, thing by thing."""
 
     def __str__(self) -> str:
         interrupts = " (interrupts)" if self.interrupts else ""
