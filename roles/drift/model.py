@@ -1,0 +1,90 @@
+"""What a check has found. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from roles.run.changes import Origin
+
+Kind = (
+    Origin
+    | Literal["differs", "address moved", "missing", "stale", "foreign", "unfit", "refused"]
+    | Literal["unmanaged"]
+)
+"""How something differs.
+
+`differs` where nothing tells what was last applied; `missing`, `stale` and `foreign` of what the
+registry and the proxies list; `unfit` of a host, `refused` of what forbids a deploy; `unmanaged` is
+what nobody asked for, and no drift.
+"""
+State = Literal["in sync", "drift", "maintenance", "not checked"]
+
+IN_SYNC, WRONG, DRIFT, NOT_CHECKED = 0, 1, 2, 3
+"""Exit codes; WRONG is an error in the configuration or in the use."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is not as it is wanted, or that nobody asked for."""
+
+    host: str | None
+    """None for what is no single host's: a node of the registry that nobody here made."""
+    role: str
+    path: str
+    """What it is: a file, a unit, a package, a container's field (`NAME.memory_mb`), a node..."""
+    wanted: str
+    found: str
+    kind: Kind
+    interrupts: bool = False
+    """Whether mending it takes something out of service for a moment."""
+    ignored: str | None = None
+    """Why it is ignored, by a rule of the data; None where it counts."""
+
+
+@dataclass(frozen=True)
+class HostResult:
+    """What became of one host of the inventory."""
+
+    name: str
+    groups: tuple[str, ...]
+    state: State
+    why: str = ""
+    """Why it could not be checked, or who has drained it."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """One check of an inventory; every host of it is in `hosts`, in inventory order."""
+
+    inventory: str
+    made_at: datetime
+    """In UTC."""
+    duration_s: float
+    hosts: tuple[HostResult, ...]
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What could not be judged, in whole sentences."""
+
+    @property
+    def drift(self) -> tuple[Finding, ...]:
+        """The findings that count: neither ignored, nor unmanaged, nor of a drained host."""
+        away = {host.name for host in self.hosts if host.state == "maintenance"}
+        return tuple(f for f in counted(self.findings) if f.host not in away)
+
+    @property
+    def unmanaged(self) -> tuple[Finding, ...]:
+        return tuple(found for found in self.findings if found.kind == "unmanaged")
+
+    @property
+    def exit_code(self) -> int:
+        if self.drift:
+            return DRIFT
+        is_whole = all(host.state != "not checked" for host in self.hosts)
+        return IN_SYNC if is_whole else NOT_CHECKED
+
+
+def counted(findings: Iterable[Finding]) -> list[Finding]:
+    return [found for found in findings if found.kind != "unmanaged" and found.ignored is None]
