@@ -4,7 +4,7 @@ PYINFRA := .venv/bin/pyinfra
 PYTEST := $(PYTHON) -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test test-full bench soak haproxy wrk check constraints clean
+.PHONY: help demo lab test test-full test-quick test-reading test-roles test-reference bench soak haproxy wrk check constraints clean
 
 help:  ## Say what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -21,16 +21,24 @@ demo: lab  ## Boot the lab's hosts, deploy the service system to them, call thro
 lab: .venv/ready  ## Boot the lab's hosts: three for engine and proxy, one for the registry
 	$(PYTHON) -m tests.lab up
 
-# Three processes: pyinfra, which the unit tests import, makes every thread a gevent greenlet.
-test: .venv/ready haproxy  ## Run every test, on real hosts too (needs root)
-	$(PYTEST) tests/unit tests/operations
-	$(PYTEST) tests/reference
+test: test-quick  ## Run every test, on real hosts too (needs root)
 	$(PYTEST) tests/lab -m "not full" -n 2 --durations=20
 
-test-full: .venv/ready haproxy  ## Run every test, the long ones too
-	$(PYTEST) tests/unit tests/operations
-	$(PYTEST) tests/reference
+test-full: test-quick  ## Run every test, the long ones too
 	$(PYTEST) tests/lab
+
+test-quick: .venv/ready haproxy  ## Run the tests that need no host
+	$(MAKE) --jobs 3 --output-sync test-reading test-roles test-reference
+
+# Processes of their own: pyinfra, which the unit tests import, makes every thread a gevent greenlet.
+# They wait more than they work.
+READING := tests/unit/run tests/unit/observed
+test-reading:
+	$(PYTEST) $(READING) tests/operations
+test-roles:
+	$(PYTEST) tests/unit $(addprefix --ignore ,$(READING))
+test-reference:
+	$(PYTEST) tests/reference
 
 bench: .venv/ready wrk  ## Measure: installation, rollout and the proxy's data path (needs root)
 	$(PYTHON) -m tests.bench.engine_install

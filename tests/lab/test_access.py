@@ -45,6 +45,7 @@ def test_a_user_whose_sudo_asks_for_a_password(bare: Lab, checkout: Checkout) ->
     host.reset()
 
 
+@pytest.mark.full
 def test_a_rollout_by_a_user_whose_sudo_asks_for_a_password(fleet: Fleet, own: Checkout) -> None:
     own.edit("group_data/sdk.py", '"pids": 128', '"pids": 127')
     base = fleet.lab.base_image("bookworm")

@@ -85,6 +85,7 @@ def test_what_does_not_tell_one_address(bare: Lab, checkout: Checkout, two_netwo
     ]
 
 
+@pytest.mark.full
 def test_an_address_that_a_router_translates(
     bare: Lab, checkout: Checkout, two_networks: None
 ) -> None:
@@ -93,10 +94,12 @@ def test_an_address_that_a_router_translates(
     assert any(change.startswith("app-1: soa_engine: create container") for change in run.planned)
 
 
+@pytest.mark.full
 def test_an_interface_of_both_families(bare: Lab, checkout: Checkout) -> None:
     assert_exports(checkout, bare, "host0", bare["app-1"].address)
 
 
+@pytest.mark.full
 def test_a_network(bare: Lab, checkout: Checkout, two_networks: None) -> None:
     assert_exports(checkout, bare, "198.19.1.8/29", "198.19.1.9")
 

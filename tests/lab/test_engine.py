@@ -271,6 +271,7 @@ def test_a_host_s_own_configuration_survives(found: Hosts) -> None:
     assert main_pid(host, "docker") != before
 
 
+@pytest.mark.full
 def test_a_site_without_a_way_out_goes_by_its_proxy(found: Hosts) -> None:
     host = found["trixie"]
     found.lab.reset("trixie")

@@ -264,6 +264,7 @@ def test_a_link_that_is_cut_half_way_is_no_obstacle_to_the_next_run(found: Hosts
     found.silent({"bookworm": DISTRO})
 
 
+@pytest.mark.full
 def test_another_package_manager_at_work_is_waited_for_and_named(found: Hosts) -> None:
     host = found["bookworm"]
     busy = "apt-get -y -o DPkg::Pre-Invoke::='sleep 25' install less >/dev/null 2>&1 </dev/null &"

@@ -348,6 +348,7 @@ def swapped(one: LabHost, other: LabHost, bystanders: Sequence[LabHost]) -> Iter
         forget_neighbours()
 
 
+@pytest.mark.full
 def test_after_two_hosts_have_swapped_addresses_no_wrong_engine_answers(steady: Fleet) -> None:
     fleet = steady
     one, other, caller = fleet.apps

@@ -300,6 +300,7 @@ def test_what_is_updated_by_hand(site: Site, kept: None) -> None:
         assert of(host, run.done) == line
 
 
+@pytest.mark.full
 def test_a_container_that_is_remade_by_hand(site: Site) -> None:
     for host in site.hosts:
         remake(
@@ -322,6 +323,7 @@ def test_a_container_that_is_remade_by_hand(site: Site) -> None:
         assert set(at(container(host), "NetworkSettings.Networks")) == {"backend"}
 
 
+@pytest.mark.full
 def test_another_image_and_its_id(site: Site) -> None:
     file = site.checkout.directory / "files/tiny/Dockerfile"
     before = at(container(site.hosts[0]), "Config.Image")

@@ -173,6 +173,7 @@ def test_one_that_was_suspended_past_its_lease_changes_nothing_more(fleet: Fleet
     assert is_free(fleet)
 
 
+@pytest.mark.full
 def test_one_that_was_killed_blocks_the_next_until_its_lease_runs_out(fleet: Fleet) -> None:
     killed = start_caller(fleet, "killed", *SHORT)
     killed.wait_for(r"\[registry-1\] +replace container")

@@ -79,6 +79,7 @@ def test_rollouts_of_engines_and_proxies_lose_no_request(loaded: Loaded) -> None
     assert {r.engine for r in calls.requests} == fleet.engines
 
 
+@pytest.mark.full
 def test_reboots_of_all_hosts_lose_no_request(loaded: Loaded) -> None:
     """The caller finds proxies as the sdk does; the only server of the registry reboots, too."""
     fleet = loaded.fleet
@@ -103,6 +104,7 @@ def test_without_the_drain_the_same_load_loses_requests(loaded: Loaded, tmp_path
     assert calls.failed
 
 
+@pytest.mark.full
 def test_an_engine_that_knows_nothing_of_all_this_loses_no_request_either(loaded: Loaded) -> None:
     """A shell as process 1 that ignores SIGTERM, a layout of its own, no drain, no health."""
     fleet = loaded.fleet

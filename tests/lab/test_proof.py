@@ -201,6 +201,7 @@ def test_a_controller_that_dies_while_it_drains_leaves_an_engine_that_serves(
     assert back.exit_code == 0, back.output
 
 
+@pytest.mark.full
 def test_a_fleet_of_one_engine_is_replaced_without_a_lost_request(steady: Fleet) -> None:
     fleet, (only, *others) = steady, steady.apps
     of_each(others, lambda host: host.run(f"docker stop {ENGINE}", timeout_s=90))
@@ -222,6 +223,7 @@ def test_a_fleet_of_one_engine_is_replaced_without_a_lost_request(steady: Fleet)
     assert is_whole(fleet)
 
 
+@pytest.mark.full
 def test_a_host_that_reboots_with_another_address_registers_nothing_wrong(steady: Fleet) -> None:
     fleet, host = steady, steady.apps[2]
     others = {ENGINES: set(fleet.engines), PROXIES: set(fleet.proxies)}
