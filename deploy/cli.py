@@ -10,6 +10,11 @@ from pathlib import Path
 
 import click
 
+from roles.drift.command import drift
+
+click.UsageError.exit_code = 1
+"""2 is what a check for drift tells."""
+
 ROOT = Path(__file__).parents[1]
 INVENTORY = "inventories/prod.py"
 
@@ -71,6 +76,9 @@ def logs(inventory: str, part: str, host: str | None, follow: bool, tail: int) -
     """Show what PART prints, each line after its host's name."""
     asked = {"logs.part": part, "logs.follow": follow, "logs.tail": tail}
     run(inventory, "logs.py", host, asked)
+
+
+main.add_command(drift)
 
 
 def run(

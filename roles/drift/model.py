@@ -20,7 +20,7 @@ Kind = (
 registry and the proxies list; `unfit` of a host, `refused` of what forbids a deploy; `unmanaged` is
 what nobody asked for, and no drift.
 """
-State = Literal["in sync", "drift", "maintenance", "not checked"]
+State = Literal["in sync", "drift", "maintenance", "not checked", "left out"]
 
 IN_SYNC, WRONG, DRIFT, NOT_CHECKED = 0, 1, 2, 3
 """Exit codes; WRONG is an error in the configuration or in the use."""

@@ -38,11 +38,17 @@ GRACE_S = 5
 
 ASK_S = 20
 
+_ONLY_READ = "dockyard_only_read"
+
 Sink = Callable[[bytes], Any]
 
 
 class RemoteError(PyinfraError):
     """A command on a host failed, was too slow, or printed too much; the text says which."""
+
+
+class OnlyRead(RemoteError):
+    """The host is only to be read: the command was not run."""
 
 
 class LeaseLost(RemoteError):
@@ -83,8 +89,11 @@ def run(
     check: bool = True,
     called: str | None = None,
     guarded: bool = True,
+    reads: bool = False,
 ) -> Result:
     """Run a command on a host, with the host's own sudo settings.
+
+    A host that is to be `only_read` runs nothing but what `reads`.
 
     Where this run has the lease, the host runs it only while that holds, unless not `guarded`.
 
@@ -93,10 +102,13 @@ def run(
     (seconds) ends the remote process too. Errors show the command, or what it is `called`.
 
     Raises:
+        OnlyRead: the host is only to be read.
         LeaseLost: the lease is another's, or has run out.
         RemoteError: the command exited with another status than 0 (unless `check` is False), took
             longer than `timeout_s`, or printed more than 64 MiB that nobody takes.
     """
+    if host.connector_data.get(_ONLY_READ) and not reads:
+        raise OnlyRead(f"{host.name} is only to be read; this was not run: {command!r:.80}")
     held = holding.holding_of(host) if guarded else None
     if held:
         raise_if_lost(host)
@@ -127,6 +139,17 @@ def run(
     if check and exit_code != 0:
         raise RemoteError(f"{shown} exited with {exit_code}\n{result.last_lines}".rstrip())
     return result
+
+
+def only_read(host: Host) -> None:
+    """Have a host refuse all but the probe, whoever asks: pyinfra's operations and facts, too."""
+    host.connector_data[_ONLY_READ] = True
+
+    def refuse(*arguments: Any, **more: Any) -> Any:
+        raise OnlyRead(f"{host.name} is only to be read; nothing was run or written there")
+
+    for way in ("run_shell_command", "put_file", "get_file", "rsync"):
+        setattr(host.connector, way, refuse)
 
 
 def raise_if_lost(host: Host) -> None:

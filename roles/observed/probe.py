@@ -67,7 +67,7 @@ def observe(state: State, host: Host, look: Look | None = None) -> Observed:
     asked: Look = host.connector_data.get(_LOOK, Look())
     command = ["sh", "-s", "--", str(DOCKER_LIMIT_S), *asked.arguments]
     began = time.time()
-    output = channel.run(state, host, command, stdin=SCRIPT, timeout_s=LIMIT_S).stdout
+    output = channel.run(state, host, command, stdin=SCRIPT, timeout_s=LIMIT_S, reads=True).stdout
     ended = time.time()
     observed = parse(output)
     skew_s = clock_skew_s(began, observed.fitness.time_s, ended)

@@ -40,3 +40,12 @@ def node(pattern: str, endpoint: str) -> Node:
     folder, _, name = pattern.rpartition("/")
     address, _, port = endpoint.rpartition(":")
     return Node(folder, name.replace("{address}", address).replace("{port}", port))
+
+
+def endpoint_of(pattern: str, name: str) -> str | None:
+    """Who is reached where a node of that name says; None where no part of the pattern made it."""
+    quoted = re.escape(pattern.rpartition("/")[2])
+    for field, form in (("address", r"(?P<address>\[?[\w.:-]+?\]?)"), ("port", r"(?P<port>\d+)")):
+        quoted = quoted.replace(re.escape(f"{{{field}}}"), form)
+    found = re.fullmatch(quoted, name)
+    return f"{found['address']}:{found['port']}" if found else None

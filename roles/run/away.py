@@ -24,7 +24,7 @@ def known_away(state: State, fleet: Fleet) -> dict[str, Drained]:
     They can't be reached, or have forgotten everything, as one with a new disk has.
     """
     silent = [m for m in fleet if not m.drained and m.observed.releases.current_name is None]
-    if not (fleet.unreachable or silent) or not _has_registry(fleet):
+    if not (fleet.unreachable or silent) or not has_registry(fleet):
         return {}
     via = state.inventory.get_host(fleet.members[0].name)
     try:
@@ -39,7 +39,7 @@ def known_away(state: State, fleet: Fleet) -> dict[str, Drained]:
     return found
 
 
-def _has_registry(fleet: Fleet) -> bool:
+def has_registry(fleet: Fleet) -> bool:
     """Whether it is worth asking: before the first deploy there is none of our own."""
     servers = fleet.registry_servers
     runs = any(serving(m.observed, server(m).container) for m in servers)

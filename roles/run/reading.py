@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 from gevent.pool import Pool
 from pyinfra.api import Host, State
@@ -19,6 +20,7 @@ from roles.run.address import (
     NoAddress,
     by_family,
     export_address,
+    is_address,
     own_address,
     split_endpoints,
 )
@@ -44,7 +46,9 @@ class Reading:
     unread: tuple[Problem, ...] = ()
     """The hosts that could be connected to, and not read."""
     wrong: tuple[Problem, ...] = ()
-    """What is wrong with the data, or with a host's address."""
+    """What is wrong with the data."""
+    strayed: tuple[Problem, ...] = ()
+    """The hosts that were read, and whose address can't be told."""
 
 
 def read(state: State, wishes: Wishes) -> Reading:
@@ -68,7 +72,9 @@ def read(state: State, wishes: Wishes) -> Reading:
         tuple(host.name for host in unreachable),
         all(host.name in names for host in hosts if "registry" in host.groups),
     )
-    return Reading(fleet, wanted, observed, unreachable, tuple(unread), (*wrong, *strayed))
+    return Reading(
+        fleet, wanted, observed, unreachable, tuple(unread), tuple(wrong), tuple(strayed)
+    )
 
 
 def explained(error: str) -> str:
@@ -132,7 +138,8 @@ def _members(
     servers: list[IpAddress] = []
     for host in sorted(hosts, key=lambda host: "registry" not in host.groups):
         wanted = wished[host].wanted
-        towards = [*_external_servers(wanted, observed[host]), *servers]
+        known = [*_external_servers(wanted, observed[host]), *servers]
+        towards = known or _told_servers(observed[host])
         try:
             address, own = _addresses(wanted, observed[host], towards)
         except NoAddress as error:
@@ -158,6 +165,13 @@ def _members(
 def _external_servers(wanted: Wanted, observed: Observed) -> list[IpAddress]:
     names = [name for name, _ in split_endpoints(wanted.registry.connection)]
     return [observed.resolved[name] for name in names if name in observed.resolved]
+
+
+def _told_servers(observed: Observed) -> list[IpAddress]:
+    """The registry's servers by what the host's containers were told: none could be read."""
+    told = (c.environment.get("VIP_CFGCENTER_ZK_CONNECTION") for c in observed.containers)
+    places = [host for connection in told for host, _ in split_endpoints(connection)]
+    return [ip_address(place) for place in dict.fromkeys(places) if is_address(place)]
 
 
 def _addresses(

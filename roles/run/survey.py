@@ -87,7 +87,7 @@ def _survey(state: State, roles: tuple[Role, ...], wishes: Wishes, with_drained:
     reading = read(state, wishes)
     _refuse_leased(reading.observed)
     fleet = reading.fleet
-    problems += [*reading.unread, *reading.wrong]
+    problems += [*reading.unread, *reading.wrong, *reading.strayed]
     absent = away.known_away(state, fleet)
     problems += _unreachable_problems(reading, absent)
     fleet = away.marked(fleet, absent)

@@ -13,6 +13,7 @@ from pyinfra.connectors.ssh import connector_data_meta
 
 from roles.container.part import PartSpec
 from roles.docker_engine.spec import DockerEngineSpec
+from roles.drift.spec import DriftSpec
 from roles.host_check.spec import HostCheckSpec
 from roles.images.spec import ImagesSpec
 from roles.maintenance.spec import DrainWish, LogsWish
@@ -74,6 +75,7 @@ class Wanted(Data):
     unpin: bool = False
     """Whether deploy/soa.py may bring back what was rolled back."""
     docker_engine: DockerEngineSpec = DockerEngineSpec()
+    drift: DriftSpec = DriftSpec()
     host_check: HostCheckSpec = HostCheckSpec()
     verify_report: str | None = None
     """Where deploy/verify.py writes its report."""

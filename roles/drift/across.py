@@ -1,0 +1,160 @@
+"""What differs between hosts: the registry's nodes, each proxy's list, the ensemble's health."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+
+import gevent
+from gevent.pool import Pool
+from pyinfra.api import State
+
+from roles.container.instance import serving
+from roles.drift.model import Finding, Kind
+from roles.proxy import plan as proxy
+from roles.proxy.status import TellingProxy, listed_engines, telling_proxies
+from roles.registry import plan as registry
+from roles.registry.node import Node, endpoint_of, node
+from roles.registry.rollout import modes
+from roles.registry.session import Registry, session
+from roles.run.address import split_endpoint
+from roles.run.away import has_registry
+from roles.run.fleet import Fleet, Member
+from roles.soa_engine import plan as soa_engine
+
+AT_ONCE = 50
+BELIEVED_S = 15
+"""How long something has to stand before it is told: an election, or a step of a rollout, is over.
+
+Longer than the session of who has just ended (10 s): his node is there for so long.
+"""
+PAUSE_S = 1
+MOST_ASKED = 3
+"""Through how many hosts the registry is asked, before it is taken to be silent."""
+
+
+def differences(state: State, fleet: Fleet, unread: Collection[str]) -> list[Finding]:
+    """Ask the registry and the proxies, and return what differs for as long as `BELIEVED_S`.
+
+    `unread` are the hosts that are none of the fleet's members: whose node they might have made
+    is not judged.
+    """
+    if not fleet.members or not has_registry(fleet):
+        return []
+    found = _look(state, fleet, unread)
+    until = time.monotonic() + BELIEVED_S
+    while found and time.monotonic() < until:
+        gevent.sleep(PAUSE_S)
+        again = {(one.host, one.role, one.path) for one in _look(state, fleet, unread)}
+        found = [one for one in found if (one.host, one.role, one.path) in again]
+    return found
+
+
+def _look(state: State, fleet: Fleet, unread: Collection[str]) -> list[Finding]:
+    found = [*_ensemble(state, fleet), *_lists(state, fleet)]
+    for via in fleet.members[:MOST_ASKED]:
+        host = state.inventory.get_host(via.name)
+        with suppress(OSError), session(host, fleet.registry_connection) as asked:
+            return [*found, *_nodes(fleet, asked, is_whole=not unread)]
+    place = fleet.registry_connection
+    return [*found, Finding(None, "registry", place, "answers", "does not answer", "missing")]
+
+
+def _ensemble(state: State, fleet: Fleet) -> Iterator[Finding]:
+    """Of our own ensemble: every server serves, and one of them leads."""
+    servers = fleet.registry_servers
+    found = modes(state, servers)
+    for name, said in found.items():
+        if said is None:
+            yield Finding(name, registry.ROLE, "ensemble", "serves", "serves nobody", "missing")
+    leaders = [name for name, said in found.items() if said in ("leader", "standalone")]
+    if len(leaders) > 1:
+        listed = ", ".join(leaders)
+        yield Finding(
+            None, registry.ROLE, "ensemble", "one leader", f"several: {listed}", "differs"
+        )
+
+
+@dataclass(frozen=True)
+class _Registrant:
+    """A part of a host that registers itself."""
+
+    member: Member
+    role: str
+    pattern: str
+    name: str | None
+    """`ADDRESS:PORT` of what runs now; None where nothing does."""
+
+    @property
+    def node(self) -> Node | None:
+        return node(self.pattern, self.name) if self.name else None
+
+
+def _registrants(fleet: Fleet) -> Iterator[_Registrant]:
+    for member in fleet.running(soa_engine.ROLE):
+        engine = soa_engine.engine(member)
+        if engine.registration:
+            name = soa_engine.running_name(member)
+            yield _Registrant(member, soa_engine.ROLE, engine.registration, name)
+    for member in fleet.running(proxy.ROLE):
+        part = proxy.proxy(member)
+        if part.registration:
+            found = serving(member.observed, part.container)
+            name = proxy.name_of(member, found) if found else None
+            yield _Registrant(member, proxy.ROLE, part.registration, name)
+
+
+def _nodes(fleet: Fleet, asked: Registry, is_whole: bool) -> Iterator[Finding]:
+    """Who is not registered though he runs and nobody has drained him; and who is, beside those."""
+    registrants = list(_registrants(fleet))
+    for folder in sorted({node(each.pattern, "x:1").folder for each in registrants}):
+        names = asked.names(folder)
+        if names is None:
+            raise ConnectionError("the registry does not tell who is registered")
+        here = [each for each in registrants if node(each.pattern, "x:1").folder == folder]
+        for each in here:
+            if each.node and each.node.name not in names and not each.member.drained:
+                path = f"{folder}/{each.node.name}"
+                yield Finding(each.member.name, each.role, path, "registered", "absent", "missing")
+        known = {each.node.name for each in here if each.node}
+        for name in sorted(names - known):
+            owner = next((each.member.name for each in here if _is_of(each, name)), None)
+            if owner or is_whole:
+                kind: Kind = "stale" if owner else "foreign"
+                path = f"{folder}/{name}"
+                yield Finding(owner, here[0].role, path, "absent", "registered", kind)
+
+
+def _is_of(registrant: _Registrant, name: str) -> bool:
+    """Whether a node has been made on this host: it has its address."""
+    place = endpoint_of(registrant.pattern, name)
+    return bool(place) and split_endpoint(str(place))[0] == str(registrant.member.address)
+
+
+def _lists(state: State, fleet: Fleet) -> list[Finding]:
+    """What each proxy lists: every engine in service, as up."""
+    wanted = [
+        soa_engine.name_of(member, instance)
+        for member in fleet.in_service(soa_engine.ROLE)
+        if (instance := serving(member.observed, soa_engine.engine(member).container))
+    ]
+
+    def ask(telling: TellingProxy) -> list[Finding]:
+        listing = listed_engines(state, telling)
+        if listing is None:
+            return [_of_proxy(telling, telling.status_path, "answers", "does not answer")]
+        found = {name: listing.engines.get(name) for name in wanted}
+        return [
+            _of_proxy(telling, f"engine {name}", "up", entry.state if entry else "not listed")
+            for name, entry in found.items()
+            if entry is None or entry.state != "up"
+        ]
+
+    asked = [telling for telling in telling_proxies(fleet) if not fleet[telling.name].drained]
+    return [found for each in Pool(AT_ONCE).map(ask, asked) for found in each]
+
+
+def _of_proxy(telling: TellingProxy, path: str, wanted: str, found: str) -> Finding:
+    return Finding(telling.name, proxy.ROLE, path, wanted, found, "missing")

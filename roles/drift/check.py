@@ -1,0 +1,109 @@
+"""Read every host once, and tell what is not as it is wanted. Changes nothing, anywhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from gevent.pool import Pool
+from pyinfra.api import Host, State
+from pyinfra.api.exceptions import ConnectError
+
+from roles.drift import across, hosts
+from roles.drift.ignore import ignored
+from roles.drift.model import Finding, HostResult, Report, counted
+from roles.observed import channel
+from roles.run import away
+from roles.run.current import AT_ONCE
+from roles.run.fleet import Fleet
+from roles.run.problems import Problem, Refused
+from roles.run.reading import Reading, read
+from roles.run.wishes import said
+
+
+def check(state: State, inventory: str) -> Report:
+    """Check the hosts of the limit, or all; `inventory` is what it is called in the report.
+
+    Raises:
+        Refused: the data is wrong: nothing can be compared with it.
+    """
+    began, started = datetime.now(UTC), time.monotonic()
+    _connect(state)
+    for host in state.inventory:
+        channel.only_read(host)
+    reading = read(state, said)
+    if reading.wrong:
+        raise Refused(list(reading.wrong))
+    fleet = away.marked(reading.fleet, away.known_away(state, reading.fleet))
+    unread = _unread(reading)
+    found = [*hosts.differences(fleet), *map(_stray, reading.strayed)]
+    found += across.differences(
+        state, fleet, {*unread, *(str(problem.host) for problem in reading.strayed)}
+    )
+    limited = [one for one in [*found, *hosts.unmanaged(fleet)] if _is_in_limit(state, one)]
+    said_rules = (rule for wanted in reading.wanted.values() for rule in wanted.drift.ignore)
+    rules = list(dict.fromkeys(said_rules))
+    findings, notes = ignored(sorted(limited, key=_order), rules, began.date())
+    if not fleet.has_whole_registry:
+        notes.append("Not every server of the registry was read: who was told what, is not judged.")
+    results = [_result(state, host, fleet, unread, findings) for host in state.inventory]
+    took_s = round(time.monotonic() - started, 3)
+    return Report(inventory, began, took_s, tuple(results), tuple(findings), tuple(notes))
+
+
+def close(state: State) -> None:
+    """Close every connection; pyinfra's own `disconnect` leaves the sockets open."""
+    for host in state.inventory:
+        client = getattr(host.connector, "client", None)
+        if client:
+            client.close()
+
+
+def _connect(state: State) -> None:
+    """Connect to the hosts of the limit that pyinfra has not connected to."""
+
+    def connect(host: Host) -> None:
+        try:
+            host.connect(show_errors=False, raise_exceptions=True)
+        except ConnectError:
+            return  # it is kept, and told
+        state.activate_host(host)
+
+    waiting = [h for h in state.inventory if state.is_host_in_limit(h) and not h.connected]
+    Pool(AT_ONCE).map(connect, waiting)
+
+
+def _unread(reading: Reading) -> dict[str, str]:
+    """The hosts that could not be checked, by name, and why."""
+    unread = {host.name: f"can't be reached: {why}" for host, why in reading.unreachable.items()}
+    return unread | {str(problem.host): problem.text for problem in reading.unread}
+
+
+def _stray(problem: Problem) -> Finding:
+    return Finding(
+        problem.host, problem.key, problem.key, "an address", problem.text, "address moved"
+    )
+
+
+def _is_in_limit(state: State, finding: Finding) -> bool:
+    return finding.host is None or state.is_host_in_limit(state.inventory.get_host(finding.host))
+
+
+def _order(finding: Finding) -> tuple[str, str, str]:
+    return finding.host or "", finding.role, finding.path
+
+
+def _result(
+    state: State, host: Host, fleet: Fleet, unread: Mapping[str, str], findings: list[Finding]
+) -> HostResult:
+    groups = tuple(host.groups)
+    if not state.is_host_in_limit(host):
+        return HostResult(host.name, groups, "left out", "by --limit")
+    if host.name in unread:
+        return HostResult(host.name, groups, "not checked", unread[host.name])
+    drained = next((member.drained for member in fleet if member.name == host.name), None)
+    if drained:
+        return HostResult(host.name, groups, "maintenance", f"drained {drained}")
+    differs = any(one.host == host.name for one in counted(findings))
+    return HostResult(host.name, groups, "drift" if differs else "in sync")

@@ -1,0 +1,75 @@
+"""What differs on each host by itself: every role's plan, and what would forbid a deploy. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from roles.container.instance import is_beside
+from roles.container.spec import PART_LABEL
+from roles.docker_engine import plan as docker_engine
+from roles.drift.model import Finding, Kind
+from roles.host_check import plan as host_check
+from roles.images import plan as images
+from roles.observed import Container
+from roles.proxy import plan as proxy
+from roles.registry import plan as registry
+from roles.run import conflicts
+from roles.run.changes import Change, Gap
+from roles.run.fleet import Fleet, Member
+from roles.run.problems import Problem
+from roles.sdk import plan as sdk
+from roles.soa_engine import plan as soa_engine
+
+ROLES = (docker_engine, images, registry, soa_engine, proxy, sdk)
+REGISTRYS_OWN = ("VIP_CFGCENTER_ZK_CONNECTION", "ZOO_SERVERS")
+"""Variables that tell every server of the registry: not to be judged where one was not read."""
+
+
+def differences(fleet: Fleet) -> list[Finding]:
+    """Return all that a deploy would mend, and all that it would stumble over, host by host."""
+    found = [one for role in ROLES for change in role.plan(fleet) for one in _of(fleet, change)]
+    unfit = [_refused(problem, "unfit") for problem in host_check.check(fleet)]
+    problems = [*conflicts.check(fleet), *(p for role in ROLES for p in role.check(fleet))]
+    return [*found, *unfit, *(_refused(problem, "refused") for problem in problems)]
+
+
+def unmanaged(fleet: Fleet) -> list[Finding]:
+    """Return the containers that nobody here has asked for."""
+    return [
+        Finding(member.name, "container", found.name, "absent", f"of {found.image}", "unmanaged")
+        for member in fleet
+        if member.in_limit
+        for found in member.observed.containers
+        if _is_unasked(member, found)
+    ]
+
+
+def _of(fleet: Fleet, change: Change) -> Iterator[Finding]:
+    for gap in change.gaps or (Gap(change.action, "done", change.why),):
+        if fleet.has_whole_registry or not _is_registrys(gap):
+            kind = _kind(fleet[change.host], gap)
+            path, wanted, found = gap.path, gap.wanted, gap.found
+            yield Finding(change.host, change.role, path, wanted, found, kind, change.interrupts)
+
+
+def _is_registrys(gap: Gap) -> bool:
+    return gap.origin == "not yet deployed" and gap.path.endswith(REGISTRYS_OWN)
+
+
+def _kind(member: Member, gap: Gap) -> Kind:
+    """A container that was told an address which its host has no more is nobody's wish."""
+    if gap.path.endswith(".environment.EXPORT_IP") and gap.origin == "not yet deployed":
+        has = {str(address.ip) for address in member.observed.addresses}
+        return gap.origin if gap.found in has or member.translated_to else "address moved"
+    return gap.origin or "differs"
+
+
+def _refused(problem: Problem, kind: Kind) -> Finding:
+    role, _, path = problem.key.partition(".")
+    return Finding(problem.host, role, path or problem.key, "fit for a deploy", problem.text, kind)
+
+
+def _is_unasked(member: Member, found: Container) -> bool:
+    """Whether it is of no part that the host is to run; what a failed run has kept is told, too."""
+    part = member.parts.get(found.labels.get(PART_LABEL, ""))
+    return part is None or (found.name != part.container and is_beside(found.name))

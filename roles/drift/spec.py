@@ -1,0 +1,13 @@
+"""What the user says of the check for drift."""
+
+from __future__ import annotations
+
+from roles.drift.ignore import IgnoreRule
+from roles.run.model import Data
+
+
+class DriftSpec(Data):
+    """What group_data says under the key `drift`."""
+
+    ignore: list[IgnoreRule] = []
+    """What is known and borne for a while."""
