@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from roles.drift.ignore import IgnoreRule
 from roles.run.model import Data
 
@@ -9,5 +11,5 @@ from roles.run.model import Data
 class DriftSpec(Data):
     """What group_data says under the key `drift`."""
 
-    ignore: list[IgnoreRule] = []
+    ignore: list[IgnoreRule] = Field(default_factory=list)
     """What is known and borne for a while."""

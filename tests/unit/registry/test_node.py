@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from roles.registry.node import Node, Registration, node
+from roles.registry.node import Node, Registration, endpoint_of, node
 
 PATTERNS: TypeAdapter[str] = TypeAdapter(Registration)
 
@@ -20,6 +20,12 @@ PATTERNS: TypeAdapter[str] = TypeAdapter(Registration)
 def test_where_a_node_stands(pattern: str, endpoint: str, expected: Node) -> None:
     assert PATTERNS.validate_python(pattern) == pattern
     assert node(pattern, endpoint) == expected
+    assert endpoint_of(pattern, expected.name) == endpoint
+
+
+def test_a_name_that_no_part_of_the_pattern_made() -> None:
+    assert endpoint_of("/a/at-{port}-of-{address}", "at-x-of-198.18.0.1") is None
+    assert endpoint_of("/a/{address}:{port}", "198.18.0.1") is None
 
 
 @pytest.mark.parametrize(
