@@ -25,7 +25,7 @@ test: test-quick  ## Run every test, on real hosts too (needs root)
 	$(PYTEST) tests/lab -m "not full" -n 2 --durations=20
 
 test-full: test-quick  ## Run every test, the long ones too
-	$(PYTEST) tests/lab
+	$(PYTEST) tests/lab -n 2 --durations=20
 
 test-quick: .venv/ready haproxy  ## Run the tests that need no host
 	$(MAKE) --jobs 3 --output-sync test-reading test-roles test-reference
