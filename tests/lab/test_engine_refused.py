@@ -267,7 +267,7 @@ def test_a_link_that_is_cut_half_way_is_no_obstacle_to_the_next_run(found: Hosts
 @pytest.mark.full
 def test_another_package_manager_at_work_is_waited_for_and_named(found: Hosts) -> None:
     host = found["bookworm"]
-    busy = "apt-get -y -o DPkg::Pre-Invoke::='sleep 25' install less >/dev/null 2>&1 </dev/null &"
+    busy = "apt-get -y -o DPkg::Pre-Invoke::='sleep 45' install less >/dev/null 2>&1 </dev/null &"
     host.run(f"apt-get update >/dev/null; {busy} sleep 3")
     short = found.run({"bookworm": {**DISTRO, "lock_timeout_s": 2}})
     assert short.exit_code == 1

@@ -1,0 +1,293 @@
+"""What somebody does to hosts by hand is found, exactly that; and nothing on an untouched fleet."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests.lab import LabHost
+from tests.lab.by_hand import Edit, remake
+from tests.lab.conftest import Fleet
+from tests.lab.reading import (
+    ENGINES,
+    containers,
+    disk,
+    of_each,
+    registry,
+)
+
+ENGINE, PROXY, SDK, SERVER = "sayhello-service-engine", "osp-proxy", "osp-sdk", "zookeeper"
+IN_SYNC, WRONG, DRIFT, NOT_CHECKED = 0, 1, 2, 3
+HAND = "by hand"
+
+Told = tuple[str | None, str, str, str]
+"""Host, role, path and kind."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    exit_code: int
+    told: dict[str, Any]
+    stderr: str
+
+    @property
+    def found(self) -> set[Told]:
+        """What is drift."""
+        return {of(one) for one in self.told["findings"] if one["kind"] != "unmanaged"}
+
+    @property
+    def unmanaged(self) -> set[tuple[str | None, str]]:
+        listed = [one for one in self.told["findings"] if one["kind"] == "unmanaged"]
+        return {(one["host"], one["path"]) for one in listed}
+
+    def of(self, path: str) -> dict[str, Any]:
+        [one] = [one for one in self.told["findings"] if one["path"] == path]
+        return dict(one)
+
+
+def of(finding: dict[str, Any]) -> Told:
+    return finding["host"], finding["role"], finding["path"], finding["kind"]
+
+
+def drift(fleet: Fleet, *options: str) -> Checked:
+    run = dockyard(fleet, "drift", fleet.inventory, "--format", "json", *options)
+    told = json.loads(run.stdout) if run.stdout.startswith("{") else {}
+    return Checked(run.returncode, told, run.stderr)
+
+
+def dockyard(fleet: Fleet, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "deploy.cli", *words],
+        cwd=fleet.checkout.directory,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def synced(steady: Fleet) -> Fleet:
+    """The fleet as today's data wants it."""
+    back = steady.deploy()
+    assert back.exit_code == 0, back.output
+    found = drift(steady)
+    assert (found.exit_code, found.found) == (IN_SYNC, set()), found.told
+    return steady
+
+
+# What Docker calls a container's field, changed by hand; and what Dockyard calls it.
+
+
+def env(name: str, value: str | None) -> Edit:
+    def edit(made: dict[str, Any]) -> None:
+        made["Env"] = [line for line in made["Env"] if not line.startswith(f"{name}=")]
+        made["Env"] += [f"{name}={value}"] if value is not None else []
+
+    return edit
+
+
+def config(key: str, value: Any) -> Edit:
+    return lambda made: made.__setitem__(key, value)
+
+
+def host_config(key: str, value: Any) -> Edit:
+    return lambda made: made["HostConfig"].__setitem__(key, value)
+
+
+def label(name: str, value: str) -> Edit:
+    return lambda made: made["Labels"].__setitem__(name, value)
+
+
+def log_option(name: str, value: str) -> Edit:
+    return lambda made: made["HostConfig"]["LogConfig"]["Config"].__setitem__(name, value)
+
+
+HARMLESS: dict[str, Edit] = {
+    "environment.ADDED": env("ADDED", "1"),
+    "labels.team": label("team", "ops"),
+    "pids": host_config("PidsLimit", 300),
+    "cpus": host_config("NanoCpus", 900_000_000),
+    "restart": host_config("RestartPolicy", {"Name": "always", "MaximumRetryCount": 0}),
+    "tmpfs./scratch": host_config("Tmpfs", {"/scratch": "size=1m"}),
+    "ulimits.nofile": host_config("Ulimits", [{"Name": "nofile", "Soft": 2048, "Hard": 4096}]),
+    "cap_add": host_config("CapAdd", ["NET_ADMIN"]),
+    "cap_drop": host_config("CapDrop", ["NET_RAW"]),
+    "no_new_privileges": host_config("SecurityOpt", None),
+    "log_options.max-size": log_option("max-size", "5m"),
+    "stop_timeout_s": config("StopTimeout", 9),
+    "health": config("Healthcheck", {"Test": ["CMD", "true"], "Interval": 10**9}),
+}
+"""A part that was changed so serves on."""
+
+OF_THE_CALLER: dict[str, Edit] = {
+    **HARMLESS,
+    "environment.VIP_CFGCENTER_ZK_CONNECTION": env("VIP_CFGCENTER_ZK_CONNECTION", None),
+    "command": config("Cmd", ["sleep", "999"]),
+    "entrypoint": config("Entrypoint", ["/usr/bin/env"]),
+    "user": config("User", "10081:10081"),
+    "privileged": host_config("Privileged", True),
+    "read_only": host_config("ReadonlyRootfs", True),
+    "log_driver": host_config("LogConfig", {"Type": "local", "Config": {}}),
+    "memory_mb": host_config("Memory", 100 << 20),
+    "memory_swap_mb": host_config("MemorySwap", -1),
+}
+"""The caller does nothing of itself, so that it can be changed at will."""
+
+
+def by_itself(changes: dict[str, Edit]) -> Edit:
+    """All of them, in the order in which they stand."""
+
+    def edit(made: dict[str, Any]) -> None:
+        for change in changes.values():
+            change(made)
+
+    return edit
+
+
+@pytest.fixture
+def mended(synced: Fleet) -> Iterator[Fleet]:
+    """What a test has done to the fleet by hand is mended by `--fix`."""
+    yield synced
+    assert drift(synced, "--fix").exit_code == IN_SYNC
+
+
+def expected(host: LabHost, role: str, container: str, fields: dict[str, Edit]) -> set[Told]:
+    return {(host.name, role, f"{container}.{field}", HAND) for field in fields}
+
+
+def test_every_field_that_was_changed_by_hand_is_named(mended: Fleet) -> None:
+    app, other = mended.apps[:2]
+    caller = mended.registry
+    caller_fields = {k: v for k, v in OF_THE_CALLER.items() if k != "log_options.max-size"}
+    remake(caller, SDK, by_itself(caller_fields))
+    remake(app, ENGINE, by_itself(HARMLESS))
+    remake(other, PROXY, by_itself(HARMLESS))
+    checked = drift(mended)
+    assert checked.exit_code == DRIFT
+    wanted = expected(app, "soa_engine", ENGINE, HARMLESS)
+    wanted |= expected(other, "proxy", PROXY, HARMLESS)
+    wanted |= expected(caller, "sdk", SDK, caller_fields)
+    found = {one for one in checked.found if not one[2].endswith("log_options.max-file")}
+    assert found == wanted
+    pids = checked.of(f"{ENGINE}.pids")
+    assert (pids["wanted"], pids["found"], pids["interrupts"]) == ("256", "300", True)
+
+
+Deed = Callable[[Fleet], set[Told]]
+"""Does something to hosts by hand, and says what is to be found."""
+
+
+def daemon_json(fleet: Fleet) -> set[Told]:
+    host = fleet.apps[0]
+    host.run('sed -i \'s/"live-restore": true/"live-restore": false/\' /etc/docker/daemon.json')
+    return {(host.name, "docker_engine", "/etc/docker/daemon.json live-restore", "differs")}
+
+
+def hold(fleet: Fleet) -> set[Told]:
+    host = fleet.apps[1]
+    host.run("apt-mark unhold docker.io")
+    return {(host.name, "docker_engine", "package docker.io", "differs")}
+
+
+def service(fleet: Fleet) -> set[Told]:
+    host = fleet.apps[2]
+    host.run("systemctl disable docker.service docker.socket")
+    return {(host.name, "docker_engine", "docker.service", "differs")}
+
+
+def owner(fleet: Fleet) -> set[Told]:
+    host = fleet.apps[0]
+    host.run(f"chown 0:0 /apps/logs/{PROXY}")
+    return {(host.name, "proxy", f"/apps/logs/{PROXY}", "differs")}
+
+
+def mode(fleet: Fleet) -> set[Told]:
+    host = fleet.apps[1]
+    host.run(f"chmod 777 /apps/logs/{ENGINE}")
+    return {(host.name, "soa_engine", f"/apps/logs/{ENGINE}", "differs")}
+
+
+def forwarding(fleet: Fleet) -> set[Told]:
+    host = fleet.apps[2]
+    host.run("sysctl -qw net.ipv4.ip_forward=0")
+    return {(host.name, "host_check", "ip-forward", "unfit")}
+
+
+def other_image(fleet: Fleet) -> set[Told]:
+    host = fleet.apps[2]
+    tag = containers(host)[PROXY].image
+    host.run(f"printf 'FROM {tag}\\nENV LATER=1' | docker build -qt {tag} -")
+    return {(host.name, "images", f"image {tag}", "differs")}
+
+
+def extra_variable_of_the_server(fleet: Fleet) -> set[Told]:
+    host = fleet.registry
+    host.run(f"docker update --pids-limit 600 {SERVER}")
+    return {(host.name, "registry", f"{SERVER}.pids", HAND)}
+
+
+def foreign_node(fleet: Fleet) -> set[Told]:
+    with registry(fleet.registry) as client:
+        client.create(f"{ENGINES}/198.18.255.9:1080")
+    return {(None, "soa_engine", f"{ENGINES}/198.18.255.9:1080", "foreign")}
+
+
+def stale_node(fleet: Fleet) -> set[Told]:
+    host = fleet.apps[1]
+    with registry(fleet.registry) as client:
+        client.create(f"{ENGINES}/{host.address}:1999")
+    return {(host.name, "soa_engine", f"{ENGINES}/{host.address}:1999", "stale")}
+
+
+TOGETHER: list[Deed] = [
+    daemon_json,
+    hold,
+    service,
+    owner,
+    mode,
+    forwarding,
+    other_image,
+    extra_variable_of_the_server,
+    foreign_node,
+    stale_node,
+]
+
+
+def forget_nodes(fleet: Fleet) -> None:
+    with registry(fleet.registry) as client:
+        for name in client.get_children(ENGINES):
+            if name not in fleet.engines:
+                client.delete(f"{ENGINES}/{name}")
+
+
+def test_what_was_done_to_hosts_is_named_and_nothing_else(synced: Fleet) -> None:
+    synced.apps[0].run("docker run -d --name extra debian:bookworm-slim sleep 9999")
+    wanted = set().union(*(deed(synced) for deed in TOGETHER))
+    before = of_each(synced.hosts, disk)
+    checked = drift(synced)
+    assert (checked.exit_code, checked.found) == (DRIFT, wanted)
+    assert checked.unmanaged == {(synced.apps[0].name, "extra")}
+    assert of_each(synced.hosts, disk) == before
+    forget_nodes(synced)
+    synced.apps[0].run("docker rm -f extra")
+    synced.apps[2].run("sysctl -qw net.ipv4.ip_forward=1")
+    fixed = drift(synced, "--fix")
+    assert (fixed.exit_code, fixed.found) == (IN_SYNC, set())
+
+
+@pytest.mark.parametrize("how", ["stop", "pause", "rm -f"])
+def test_a_container_that_does_not_run(mended: Fleet, how: str) -> None:
+    host = mended.apps[0]
+    host.run(f"docker {how} {ENGINE}")
+    checked = drift(mended)
+    assert checked.exit_code == DRIFT
+    assert (host.name, "soa_engine", ENGINE, HAND) in checked.found
+    assert {one[0] for one in checked.found if one[1] == "soa_engine"} == {host.name}
