@@ -16,7 +16,7 @@ from roles.host_check.finding import Subject
 from roles.host_check.plan import findings
 from roles.host_check.report import HostReport, document, max_verdict, rendered
 from roles.observed import Observed
-from roles.run import options
+from roles.run import options, whole_file
 from roles.run.address import NoAddress, export_address
 from roles.run.current import observe_all
 from roles.run.merge import merged_data
@@ -112,11 +112,7 @@ def report_path(hosts: list[Host]) -> Path | None:
 
 def write(path: Path, content: dict[str, Any]) -> None:
     """Write the whole report, or leave what was there."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        beside.write_text(f"{json.dumps(content, indent=2)}\n", encoding="utf-8")
-        os.replace(beside, path)
-    except OSError as error:
-        raise DeployError(f"verify_report: {path} can't be written: {error}") from error
-    finally:
-        beside.unlink(missing_ok=True)
+        whole_file.write(path, f"{json.dumps(content, indent=2)}\n")
+    except whole_file.Unwritable as error:
+        raise DeployError(f"verify_report: {error}") from error
