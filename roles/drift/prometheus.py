@@ -26,7 +26,9 @@ def prometheus(report: Report) -> str:
 
 
 def _metrics(report: Report) -> Iterator[tuple[str, str, Iterable[Sample]]]:
-    unchecked = {host.name for host in report.hosts if host.state == "not checked"}
+    unreachable = [host.name for host in report.hosts if host.state == "not checked"]
+    left_out = [host.name for host in report.hosts if host.state == "left out"]
+    unchecked = {*unreachable, *left_out}
     checked = [host.name for host in report.hosts if host.name not in unchecked]
     findings = Counter({(name, ""): 0 for name in checked})
     findings.update((found.host or "", found.role) for found in report.drift)
@@ -47,7 +49,7 @@ def _metrics(report: Report) -> Iterator[tuple[str, str, Iterable[Sample]]]:
         "Whether the host could be checked (1), or not (0).",
         (({"host": host.name}, host.name not in unchecked) for host in report.hosts),
     )
-    yield "unreachable", "How many hosts could not be checked.", [({}, len(unchecked))]
+    yield "unreachable", "How many hosts could not be checked.", [({}, len(unreachable))]
     yield (
         "last_run_timestamp_seconds",
         "When the check was made, in seconds since 1970.",

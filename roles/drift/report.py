@@ -22,6 +22,7 @@ STYLE: dict[State, str] = {
     "drift": "bold red",
     "maintenance": "yellow",
     "not checked": "bold yellow",
+    "left out": "dim",
 }
 
 
