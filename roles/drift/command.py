@@ -58,7 +58,8 @@ def drift(inventory: str, form: str, out: str | None, fix: bool, **given: Any) -
         from roles.drift.process import check_inventory
 
         report = check_inventory(path, given["limit"], data, str(ROOT))
-        told(report)
+        if form == "table" or not (fix and report.drift):  # a program reads one report
+            told(report)
         kept = {name: given[name] for name in ("keep", "keep_days")}
         problems = _keep(report, history, **kept, is_limited=bool(given["limit"]))
     for problem in problems:

@@ -16,10 +16,10 @@ from tests.lab.by_hand import Edit, remake
 from tests.lab.conftest import Fleet
 from tests.lab.reading import (
     ENGINES,
-    containers,
     disk,
     of_each,
     registry,
+    wait_until,
 )
 
 ENGINE, PROXY, SDK, SERVER = "sayhello-service-engine", "osp-proxy", "osp-sdk", "zookeeper"
@@ -117,7 +117,6 @@ HARMLESS: dict[str, Edit] = {
     "cpus": host_config("NanoCpus", 900_000_000),
     "restart": host_config("RestartPolicy", {"Name": "always", "MaximumRetryCount": 0}),
     "tmpfs./scratch": host_config("Tmpfs", {"/scratch": "size=1m"}),
-    "ulimits.nofile": host_config("Ulimits", [{"Name": "nofile", "Soft": 2048, "Hard": 4096}]),
     "cap_add": host_config("CapAdd", ["NET_ADMIN"]),
     "cap_drop": host_config("CapDrop", ["NET_RAW"]),
     "no_new_privileges": host_config("SecurityOpt", None),
@@ -135,9 +134,10 @@ OF_THE_CALLER: dict[str, Edit] = {
     "user": config("User", "10081:10081"),
     "privileged": host_config("Privileged", True),
     "read_only": host_config("ReadonlyRootfs", True),
-    "log_driver": host_config("LogConfig", {"Type": "local", "Config": {}}),
+    "log_driver": lambda made: made["HostConfig"]["LogConfig"].__setitem__("Type", "local"),
+    "log_options.max-file": log_option("max-file", "4"),
     "memory_mb": host_config("Memory", 100 << 20),
-    "memory_swap_mb": host_config("MemorySwap", -1),
+    "memory_swap_mb": host_config("MemorySwap", 300 << 20),
 }
 """The caller does nothing of itself, so that it can be changed at will."""
 
@@ -166,17 +166,15 @@ def expected(host: LabHost, role: str, container: str, fields: dict[str, Edit]) 
 def test_every_field_that_was_changed_by_hand_is_named(mended: Fleet) -> None:
     app, other = mended.apps[:2]
     caller = mended.registry
-    caller_fields = {k: v for k, v in OF_THE_CALLER.items() if k != "log_options.max-size"}
-    remake(caller, SDK, by_itself(caller_fields))
+    remake(caller, SDK, by_itself(OF_THE_CALLER))
     remake(app, ENGINE, by_itself(HARMLESS))
     remake(other, PROXY, by_itself(HARMLESS))
     checked = drift(mended)
     assert checked.exit_code == DRIFT
     wanted = expected(app, "soa_engine", ENGINE, HARMLESS)
     wanted |= expected(other, "proxy", PROXY, HARMLESS)
-    wanted |= expected(caller, "sdk", SDK, caller_fields)
-    found = {one for one in checked.found if not one[2].endswith("log_options.max-file")}
-    assert found == wanted
+    wanted |= expected(caller, "sdk", SDK, OF_THE_CALLER)
+    assert checked.found == wanted
     pids = checked.of(f"{ENGINE}.pids")
     assert (pids["wanted"], pids["found"], pids["interrupts"]) == ("256", "300", True)
 
@@ -215,15 +213,9 @@ def mode(fleet: Fleet) -> set[Told]:
     return {(host.name, "soa_engine", f"/apps/logs/{ENGINE}", "differs")}
 
 
-def forwarding(fleet: Fleet) -> set[Told]:
-    host = fleet.apps[2]
-    host.run("sysctl -qw net.ipv4.ip_forward=0")
-    return {(host.name, "host_check", "ip-forward", "unfit")}
-
-
 def other_image(fleet: Fleet) -> set[Told]:
     host = fleet.apps[2]
-    tag = containers(host)[PROXY].image
+    tag = host.run(f"docker inspect --format {{{{.Config.Image}}}} {PROXY}").stdout.strip()
     host.run(f"printf 'FROM {tag}\\nENV LATER=1' | docker build -qt {tag} -")
     return {(host.name, "images", f"image {tag}", "differs")}
 
@@ -253,7 +245,6 @@ TOGETHER: list[Deed] = [
     service,
     owner,
     mode,
-    forwarding,
     other_image,
     extra_variable_of_the_server,
     foreign_node,
@@ -278,7 +269,6 @@ def test_what_was_done_to_hosts_is_named_and_nothing_else(synced: Fleet) -> None
     assert of_each(synced.hosts, disk) == before
     forget_nodes(synced)
     synced.apps[0].run("docker rm -f extra")
-    synced.apps[2].run("sysctl -qw net.ipv4.ip_forward=1")
     fixed = drift(synced, "--fix")
     assert (fixed.exit_code, fixed.found) == (IN_SYNC, set())
 
@@ -291,3 +281,18 @@ def test_a_container_that_does_not_run(mended: Fleet, how: str) -> None:
     assert checked.exit_code == DRIFT
     assert (host.name, "soa_engine", ENGINE, HAND) in checked.found
     assert {one[0] for one in checked.found if one[1] == "soa_engine"} == {host.name}
+
+
+def test_a_host_that_forwards_no_more_and_what_comes_of_it(synced: Fleet) -> None:
+    """Published ports lead nowhere: its engine loses the registry, and every proxy the engine."""
+    host = synced.apps[2]
+    engine = f"{host.address}:1080"
+    host.run("sysctl -qw net.ipv4.ip_forward=0")
+    checked = drift(synced)
+    host.run("sysctl -qw net.ipv4.ip_forward=1")
+    assert (host.name, "host_check", "ip-forward", "unfit") in checked.found
+    assert checked.found - {(host.name, "host_check", "ip-forward", "unfit")} <= {
+        (host.name, "soa_engine", f"{ENGINES}/{engine}", "missing"),
+        *((app.name, "proxy", f"engine {engine}", "missing") for app in synced.apps),
+    }
+    wait_until(lambda: drift(synced).exit_code == IN_SYNC, "it is in sync again")
