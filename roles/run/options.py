@@ -26,6 +26,7 @@ class Options:
     no_wait: bool = False
     fail_percent: int | None = None
     retry: int | None = None
+    inventory: str = ""
     deploys: tuple[str, ...] = ()
 
     @property
@@ -67,6 +68,7 @@ def capture() -> None:
         no_wait=bool(given["no_wait"]),
         fail_percent=given["fail_percent"],
         retry=given["retry"],
+        inventory=str(given["inventory"]),
         deploys=tuple(given["operations"]),
     )
     config.FAIL_PERCENT = 0

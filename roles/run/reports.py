@@ -25,6 +25,7 @@ REPORTS = {
     "verify.py": None,
     "status.py": None,
     "logs.py": None,
+    "drift.py": None,
     "service.py": ("action", "status"),
     "rollback.py": ("release", LIST),
 }
