@@ -120,11 +120,12 @@ def _nodes(fleet: Fleet, asked: Registry, is_whole: bool) -> Iterator[Finding]:
                 yield Finding(each.member.name, each.role, path, "registered", "absent", "missing")
         known = {each.node.name for each in here if each.node}
         for name in sorted(names - known):
-            owner = next((each.member.name for each in here if _is_of(each, name)), None)
-            if owner or is_whole:
+            owner = next((each.member for each in here if _is_of(each, name)), None)
+            is_told = owner.observed.docker_error is None if owner else is_whole
+            if is_told:
                 kind: Kind = "stale" if owner else "foreign"
-                path = f"{folder}/{name}"
-                yield Finding(owner, here[0].role, path, "absent", "registered", kind)
+                host, path = owner.name if owner else None, f"{folder}/{name}"
+                yield Finding(host, here[0].role, path, "absent", "registered", kind)
 
 
 def _is_of(registrant: _Registrant, name: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from gevent.pool import Pool
@@ -35,8 +36,9 @@ def check(state: State, inventory: str) -> Report:
     reading = read(state, said)
     if reading.wrong:
         raise Refused(list(reading.wrong))
-    fleet = away.marked(reading.fleet, away.known_away(state, reading.fleet))
     unread = _unread(reading)
+    fleet = _judged(reading.fleet, unread)
+    fleet = away.marked(fleet, away.known_away(state, fleet))
     found = [*hosts.differences(fleet), *map(_stray, reading.strayed)]
     found += across.differences(
         state, fleet, {*unread, *(str(problem.host) for problem in reading.strayed)}
@@ -77,7 +79,17 @@ def _connect(state: State) -> None:
 def _unread(reading: Reading) -> dict[str, str]:
     """The hosts that could not be checked, by name, and why."""
     unread = {host.name: f"can't be reached: {why}" for host, why in reading.unreachable.items()}
-    return unread | {str(problem.host): problem.text for problem in reading.unread}
+    unread |= {str(problem.host): problem.text for problem in reading.unread}
+    silent = {host.name: hosts.silent(found) for host, found in reading.observed.items()}
+    return unread | {name: why for name, why in silent.items() if why}
+
+
+def _judged(fleet: Fleet, unread: Mapping[str, str]) -> Fleet:
+    """The hosts that can be compared with what is wanted."""
+    members = tuple(member for member in fleet if member.name not in unread)
+    lost = [member for member in fleet if member.name in unread]
+    is_whole = fleet.has_whole_registry and not any("registry" in m.groups for m in lost)
+    return replace(fleet, members=members, has_whole_registry=is_whole)
 
 
 def _stray(problem: Problem) -> Finding:

@@ -10,7 +10,7 @@ from roles.docker_engine import plan as docker_engine
 from roles.drift.model import Finding, Kind
 from roles.host_check import plan as host_check
 from roles.images import plan as images
-from roles.observed import Container
+from roles.observed import Container, Observed
 from roles.proxy import plan as proxy
 from roles.registry import plan as registry
 from roles.run import conflicts
@@ -21,16 +21,31 @@ from roles.sdk import plan as sdk
 from roles.soa_engine import plan as soa_engine
 
 ROLES = (docker_engine, images, registry, soa_engine, proxy, sdk)
+TOLD_WITHOUT_ENGINE = ("docker.service",)
 REGISTRYS_OWN = ("VIP_CFGCENTER_ZK_CONNECTION", "ZOO_SERVERS")
 """Variables that tell every server of the registry: not to be judged where one was not read."""
 
 
+def silent(observed: Observed) -> str | None:
+    """Why a host's containers can't be told though its engine runs; None where they can."""
+    if observed.docker_hangs:
+        return "its Docker engine hangs: `docker` did not answer in time"
+    if observed.docker_error and observed.docker_service.active:
+        return f"its Docker engine runs and does not answer: {observed.docker_error}"
+    return None
+
+
 def differences(fleet: Fleet) -> list[Finding]:
-    """Return all that a deploy would mend, and all that it would stumble over, host by host."""
+    """Return all that a deploy would mend, and all that it would stumble over, host by host.
+
+    Of a host whose engine is stopped, that alone: nothing tells which containers it has.
+    """
     found = [one for role in ROLES for change in role.plan(fleet) for one in _of(fleet, change)]
     unfit = [_refused(problem, "unfit") for problem in host_check.check(fleet)]
     problems = [*conflicts.check(fleet), *(p for role in ROLES for p in role.check(fleet))]
-    return [*found, *unfit, *(_refused(problem, "refused") for problem in problems)]
+    found += [*unfit, *(_refused(problem, "refused") for problem in problems)]
+    stopped = {member.name for member in fleet if member.observed.docker_error}
+    return [one for one in found if one.host not in stopped or one.path in TOLD_WITHOUT_ENGINE]
 
 
 def unmanaged(fleet: Fleet) -> list[Finding]:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -281,6 +282,74 @@ def test_a_container_that_does_not_run(mended: Fleet, how: str) -> None:
     assert checked.exit_code == DRIFT
     assert (host.name, "soa_engine", ENGINE, HAND) in checked.found
     assert {one[0] for one in checked.found if one[1] == "soa_engine"} == {host.name}
+
+
+def state_of(checked: Checked, host: LabHost) -> tuple[str, str]:
+    [found] = [one for one in checked.told["hosts"] if one["name"] == host.name]
+    return found["state"], found["why"]
+
+
+def test_an_engine_that_hangs_and_one_that_is_stopped(mended: Fleet) -> None:
+    """Their containers run on, and nobody can tell which they are: nothing is said of them."""
+    hung, stopped = mended.apps[:2]
+    hung.run("kill -STOP $(pidof dockerd)")
+    stopped.run("systemctl stop docker.socket docker.service")
+    checked = drift(mended)
+    hung.run("kill -CONT $(pidof dockerd)")
+    assert checked.exit_code == DRIFT
+    assert checked.found == {(stopped.name, "docker_engine", "docker.service", "differs")}
+    assert state_of(checked, hung) == (
+        "not checked",
+        "its Docker engine hangs: `docker` did not answer in time",
+    )
+
+
+def test_a_host_that_is_switched_off(synced: Fleet) -> None:
+    host = synced.apps[2]
+    host.stop()
+    checked = drift(synced)
+    host.boot()
+    assert (checked.exit_code, checked.found) == (NOT_CHECKED, set())
+    state, why = state_of(checked, host)
+    assert (state, why.partition(": ")[0]) == ("not checked", "can't be reached")
+    assert {one["state"] for one in checked.told["hosts"]} == {"in sync", "not checked"}
+    wait_until(lambda: drift(synced).exit_code == IN_SYNC, "it is in sync again", timeout_s=60)
+
+
+def test_a_key_that_may_only_read(synced: Fleet, tmp_path: Path) -> None:
+    """As docs/drift.md has it, on every host."""
+    key = tmp_path / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    own = "/usr/local/sbin/dockyard-probe"
+    product = synced.checkout.directory
+    for host in synced.hosts:
+        probe = product / "roles/observed/probe.sh"
+        host.feed(probe, "install -D -m 644 /dev/stdin /usr/local/lib/dockyard/probe.sh")
+        host.feed(product / "files/drift-probe/dockyard-probe", f"install -m 755 /dev/stdin {own}")
+        host.run("id dockyard-drift || useradd --create-home --shell /bin/sh dockyard-drift")
+        rule = f"dockyard-drift ALL=(root) NOPASSWD: {own}"
+        host.run(f"echo '{rule}' >/etc/sudoers.d/dockyard-drift && visudo -c")
+        command = f'command="sudo -n {own} \\"$SSH_ORIGINAL_COMMAND\\""'
+        line = f"restrict,port-forwarding,{command} {key.with_suffix('.pub').read_text()}"
+        home = "/home/dockyard-drift/.ssh"
+        host.run(f"install -d -m 700 -o dockyard-drift {home}")
+        host.feed(line.encode(), f"install -o dockyard-drift /dev/stdin {home}/authorized_keys")
+    login = ("--data", "ssh_user=dockyard-drift", "--data", f"ssh_key={key}")
+    checked = drift(synced, *login)
+    assert (checked.exit_code, checked.found) == (IN_SYNC, set()), checked.stderr
+
+    ssh = ["ssh", "-F", "/dev/null", "-i", str(key), "-o", "IdentitiesOnly=yes"]
+    known = ["-o", f"UserKnownHostsFile={synced.registry.known_hosts}"]
+    host = synced.apps[0]
+    asked = [*ssh, *known, f"dockyard-drift@{host.address}", "touch /tmp/written; echo mine"]
+    said = subprocess.run(asked, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert said.stdout.startswith("@@dockyard-stdout\n")
+    assert "mine" not in said.stdout
+    assert host.run("test -e /tmp/written", check=False).returncode == 1
+    for host in synced.hosts:
+        host.run(
+            "userdel -r dockyard-drift; rm -r /etc/sudoers.d/dockyard-drift /usr/local/lib/dockyard"
+        )
 
 
 def test_a_host_that_forwards_no_more_and_what_comes_of_it(synced: Fleet) -> None:

@@ -701,6 +701,13 @@ def test_a_port_of_a_container_of_ours_that_has_stopped_is_not_ours() -> None:
     assert of("ports", observed).verdict == "fail"
 
 
+def test_ports_are_not_judged_where_the_engine_does_not_tell_its_containers() -> None:
+    """Those of live-restore run on without it, and hold the ports of our parts."""
+    for silent in ({"docker_error": "no daemon"}, {"docker_hangs": True}):
+        observed = fitted(listening=frozenset({2080}), docker_version=None, **silent)
+        assert of("ports", observed).found.startswith("not judged: the engine does not tell")
+
+
 def test_the_newest_engine_for_an_old_kernel_and_the_rule_are_named() -> None:
     told = of("kernel", bare(**OLD))
     assert "as documented in" in told.found
