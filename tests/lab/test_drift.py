@@ -6,22 +6,27 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.lab import LabHost
+from tests.lab import Lab, LabHost
 from tests.lab.by_hand import Edit, remake
 from tests.lab.conftest import Fleet
+from tests.lab.load import load
 from tests.lab.reading import (
     ENGINES,
     disk,
+    four_letters,
     of_each,
     registry,
+    up,
     wait_until,
 )
+from tests.lab.test_failures import RATE_PER_S
+from tests.lab.test_proof import serves
 
 ENGINE, PROXY, SDK, SERVER = "sayhello-service-engine", "osp-proxy", "osp-sdk", "zookeeper"
 IN_SYNC, WRONG, DRIFT, NOT_CHECKED = 0, 1, 2, 3
@@ -365,3 +370,42 @@ def test_a_host_that_forwards_no_more_and_what_comes_of_it(synced: Fleet) -> Non
         *((app.name, "proxy", f"engine {engine}", "missing") for app in synced.apps),
     }
     wait_until(lambda: drift(synced).exit_code == IN_SYNC, "it is in sync again")
+
+
+RUNS, ELECTIONS = 50, 5
+
+
+@pytest.mark.full
+def test_of_an_untouched_fleet_nothing_is_told(synced: Fleet) -> None:
+    """While it is called, after a reboot that has ended, and after other packages were upgraded."""
+    rebooted, upgraded = synced.apps[2], synced.apps[1]
+    told: list[tuple[int, set[Told]]] = []
+    with load(sorted(synced.proxies), RATE_PER_S):
+        for number in range(RUNS):
+            if number == RUNS // 3:
+                rebooted.reboot()
+                wait_until(lambda: up(rebooted) == synced.engines, "it serves again", 60)
+            if number == 2 * RUNS // 3:
+                upgraded.run("apt-get -qq install --reinstall -y hostname", timeout_s=300)
+            checked = drift(synced)
+            told.append((checked.exit_code, checked.found | checked.unmanaged))
+    assert told == [(IN_SYNC, set())] * RUNS
+
+
+@pytest.mark.full
+def test_an_election_is_no_drift(synced: Fleet) -> None:
+    beside = Lab(f"{synced.lab.name}-elect")
+    beside.up(hosts=0, registry=3, with_docker=True)
+    try:
+        inventory = synced.checkout.inventory(beside.hosts, base_image=beside.base_image())
+        run = synced.checkout.run(inventory, "-y")
+        assert run.exit_code == 0, run.output
+        ensemble = replace(synced, lab=beside, inventory=inventory)
+        for _ in range(ELECTIONS):
+            leads = [h for h in beside.hosts if four_letters(h, "srvr")["Mode"] == "leader"]
+            leads[0].run(f"docker restart --time 0 {SERVER}")
+            checked = drift(ensemble)
+            assert (checked.exit_code, checked.found) == (IN_SYNC, set())
+            wait_until(lambda: all(map(serves, beside.hosts)), "all serve again", 60)
+    finally:
+        beside.down()
