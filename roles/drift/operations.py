@@ -16,7 +16,7 @@ from pyinfra.facts.files import File, Sha256File
 from roles.drift.schedule import Files
 from roles.observed import channel
 
-PROBE = r'sudo -n /usr/local/sbin/dockyard-probe \"$SSH_ORIGINAL_COMMAND\"'
+PROBE = r"sudo -n /usr/local/sbin/dockyard-probe \"$SSH_ORIGINAL_COMMAND\""
 OPTIONS = f'restrict,port-forwarding,command="{PROBE}"'
 """What stands before the key on a host (docs/drift.md): the probe, and a way to the registry."""
 READ_S = 20

@@ -15,6 +15,8 @@ NOLOGIN = "/usr/sbin/nologin"
 HIDDEN = ("/tmp", "/var/tmp", "/dev", "/proc", "/run/user")
 """What the service does not see, or sees another of."""
 KEY = "drift.schedule"
+LONGEST = 900
+"""Of a command: what cron takes of a variable, and some signs for its name."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,9 @@ def _coming(spec: ScheduleSpec, machine: Machine, place: Place) -> Iterator[tupl
     yield from _account(spec, machine)
     places = list(_places(spec, place))
     yield from places
+    if not machine.has_systemd and len(" ".join(command(spec, place))) > LONGEST:
+        text = f"the command has more than {LONGEST} signs, and cron cuts it; shorten the paths"
+        yield "", text
     if not places:
         yield from _access(spec, machine, place)
 

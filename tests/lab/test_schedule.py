@@ -16,6 +16,8 @@ HOME = "/var/lib/dockyard-drift"
 KEY = f"{HOME}/.ssh/id_ed25519"
 UNITS = "/etc/systemd/system/dockyard-drift"
 CRON = "/etc/cron.d/dockyard-drift"
+PROBE = r"sudo -n /usr/local/sbin/dockyard-probe \"$SSH_ORIGINAL_COMMAND\""
+OPTIONS = f'restrict,port-forwarding,command="{PROBE}"'
 KNOWN = (
     "198.18.0.1 ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 )
@@ -72,7 +74,7 @@ def test_it_is_installed_once(machine: LabHost) -> None:
     code, said = schedule(machine, "-y")
     assert code == 0, said
     key = machine.run(f"cat {KEY}.pub").stdout.strip()
-    assert f"restrict,port-forwarding {key}" in said
+    assert f"{OPTIONS} {key}" in said
     before = there(machine)
     assert f"{HOME} dockyard-drift 700 " in before
     assert f"{KEY} dockyard-drift 600 " in before

@@ -125,6 +125,13 @@ def test_who_may_write_in_a_folder_of_others_is_said_by_its_owner() -> None:
     assert "useradd" not in text
 
 
+def test_a_command_that_cron_would_cut_is_refused_where_cron_runs_it() -> None:
+    long = {"hook": "/srv/" + "h" * 900}
+    assert problems(**long) == []
+    ((key, text),) = problems(replace(GOOD, has_systemd=False), **long)
+    assert (key, "shorten" in text) == ("", True)
+
+
 def test_a_project_whose_path_is_no_word() -> None:
     found = problems(place=Place("/srv/my 100%", "/srv/my 100%/.venv/bin", None))
     assert [key for key, _ in found] == ["", ""]
