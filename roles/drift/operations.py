@@ -83,10 +83,10 @@ def told(user: str, home: str) -> Generator[PyinfraCommand, None, None]:
     yield FunctionCommand(tell, (user, home), {})
 
 
-def tell(state: State, at: Host, user: str, home: str) -> bool:
+def tell(state: State, host: Host, user: str, home: str) -> bool:
     """Say what line every host needs, so that the account is let in there."""
     words = as_account(user, "cat", Files(home).public_key).get_raw_value()
-    found = channel.run(state, at, words, timeout_s=READ_S, called="reading the public key")
+    found = channel.run(state, host, words, timeout_s=READ_S, called="reading the public key")
     if not _PUBLIC_KEY.fullmatch(found.text):
         logger.error(f"{Files(home).public_key} is no ed25519 key; remove it, run again")
         return False
