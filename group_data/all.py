@@ -51,6 +51,38 @@ docker_engine = {
     },
 }
 
+drift = {
+    # The check for drift that the machine which Dockyard runs from makes by itself, once it is
+    # installed there: pyinfra @local deploy/schedule_drift.py
+    "schedule": {
+        # Whose hosts are checked. Relative paths start in this project's folder.
+        "inventory": "inventories/prod.py",
+        # How often: what divides an hour (5m to 30m) or a day (1h to 12h) evenly, or 1d.
+        "interval": "1h",
+        # Each check begins by chance up to so much later. None: on time.
+        "splay": "5m",
+        # When a check that has not ended is ended. Raise it for a large fleet.
+        "timeout": "30m",
+        # The account that checks, made on that machine without any right, and its home: its SSH
+        # key, its known_hosts, the history.
+        "user": "dockyard-drift",
+        "directory": "/var/lib/dockyard-drift",
+        # As whom it logs in on the hosts, whatever the inventory says. None: under its own name.
+        "ssh_user": None,
+        # What its known_hosts is a copy of. None: inventories/known_hosts, else root's own.
+        "known_hosts": None,
+        # How many reports are kept at the most, and for how long.
+        "keep": 500,
+        "keep_days": 90,
+        # Set to a path such as "/var/lib/prometheus/node-exporter/dockyard-drift.prom" for
+        # Prometheus' node exporter. The account must be let into that folder.
+        "textfile": None,
+        # Set to the path of a program that is called when something has come to differ, or does
+        # no more. It has no right beyond the account's.
+        "hook": None,
+    },
+}
+
 host_check = {
     # Checks whose failure is known and borne: it becomes a warning (docs/verify.md has the names).
     "accept": [],

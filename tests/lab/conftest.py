@@ -40,6 +40,7 @@ APART = frozenset(
         "test_local",
         "test_molecule",
         "test_packages",
+        "test_schedule",
     }
 )
 """The files whose tests want no fleet."""
