@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, ValidationError, ValidationInfo, field_validator
 from pyinfra.api import Host
@@ -166,7 +166,16 @@ def problem_of(host: str, details: Mapping[str, Any], model: type[Data]) -> Prob
 
 def _known_keys(location: tuple[str | int, ...], model: Any) -> list[str]:
     for step in location:
-        annotation = model.model_fields[str(step)].annotation
-        options = [annotation, *getattr(annotation, "__args__", ())]
-        model = next(o for o in options if isinstance(o, type) and issubclass(o, Data))
+        if isinstance(step, str):  # a number is a place in a list
+            annotation = model.model_fields[step].annotation
+            model = next(o for o in _within(annotation) if issubclass(o, Data))
     return list(model.model_fields)
+
+
+def _within(annotation: Any) -> Iterator[type]:
+    """The types that an annotation is made of: `list[X] | None` has X."""
+    if arguments := get_args(annotation):
+        for argument in arguments:
+            yield from _within(argument)
+    elif isinstance(annotation, type):
+        yield annotation

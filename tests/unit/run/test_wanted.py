@@ -127,6 +127,12 @@ def test_what_would_go_on_past_a_failed_step_is_refused(key: str) -> None:
             "timeout_s, undrain_signal",
         ),
         (
+            "drift.ignore",
+            [{"path": "*", "reason": "x", "until": "2027-01-31", "hosts": "app-1"}],
+            "app-1: drift.ignore.0.hosts: unknown key; expected one of: host, path, reason, role, "
+            "until",
+        ),
+        (
             "proxy.status.portt",
             1,
             "app-1: proxy.status.portt: unknown key; expected one of: path, port",
