@@ -15,7 +15,7 @@ from roles.drift import across, hosts
 from roles.drift.ignore import ignored
 from roles.drift.model import Finding, HostResult, Report, counted
 from roles.observed import channel
-from roles.run import away
+from roles.run import away, busy
 from roles.run.current import AT_ONCE
 from roles.run.fleet import Fleet
 from roles.run.problems import Problem, Refused
@@ -47,6 +47,7 @@ def check(state: State, inventory: str) -> Report:
     said_rules = (rule for wanted in reading.wanted.values() for rule in wanted.drift.ignore)
     rules = list(dict.fromkeys(said_rules))
     findings, notes = ignored(sorted(limited, key=_order), rules, began.date())
+    notes += [str(problem) for problem in _busy(reading)]
     if not fleet.has_whole_registry:
         notes.append("Not every server of the registry was read: who was told what, is not judged.")
     results = [_result(state, host, fleet, unread, findings) for host in state.inventory]
@@ -82,6 +83,11 @@ def _unread(reading: Reading) -> dict[str, str]:
     unread |= {str(problem.host): problem.text for problem in reading.unread}
     silent = {host.name: hosts.silent(found) for host, found in reading.observed.items()}
     return unread | {name: why for name, why in silent.items() if why}
+
+
+def _busy(reading: Reading) -> list[Problem]:
+    """Where somebody deploys at this moment: what differs there may be half of that."""
+    return busy.check({host.name: found.lease for host, found in reading.observed.items()})
 
 
 def _judged(fleet: Fleet, unread: Mapping[str, str]) -> Fleet:

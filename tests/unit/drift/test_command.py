@@ -1,0 +1,67 @@
+"""What is wrong with a command line is told before anything is read, and exits with 1, not 2."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EMPTY = "engine = []\n"
+WRONG = 'engine = [("app-1", {"soa_enigne": {}})]\n'
+
+
+def dockyard(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "deploy.cli", "drift", *words],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    "words, text",
+    [
+        ((), "Missing argument 'INVENTORY'"),
+        (("inventories/none.py",), "there is no inventory inventories/none.py; name a file"),
+        (("inventories/prod.py", "--format", "xml"), "'xml' is not one of"),
+        (("inventories/prod.py", "--data", "x"), "--data x: expected KEY=VALUE"),
+        (("inventories/prod.py", "--hook", "/bin/true"), "need --record DIR"),
+        (("inventories/prod.py", "--keep", "0"), "0 is not in the range"),
+        (("inventories/prod.py", "--nothing"), "No such option"),
+        (("inventories/prod.py", "--limit", "app-99"), "has no such host or group"),
+    ],
+    ids=["none", "no-file", "format", "data", "hook", "keep", "option", "limit"],
+)
+def test_what_can_not_be_meant(words: tuple[str, ...], text: str) -> None:
+    run = dockyard(*words)
+    assert (run.returncode, run.stdout) == (1, "")
+    assert text in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_an_inventory_without_hosts(tmp_path: Path) -> None:
+    inventory = tmp_path / "empty.py"
+    inventory.write_text(EMPTY)
+    run = dockyard(str(inventory))
+    assert run.returncode == 1
+    assert "the inventory lists no host" in run.stderr
+
+
+def test_an_inventory_that_is_no_python(tmp_path: Path) -> None:
+    inventory = tmp_path / "broken.py"
+    inventory.write_text("engine = [\n")
+    run = dockyard(str(inventory))
+    assert run.returncode == 1
+    assert "broken.py" in run.stderr
+    assert run.stdout == ""
+
+
+def test_help_teaches() -> None:
+    run = dockyard("--help")
+    assert run.returncode == 0
+    assert "docs/drift.md" in run.stdout
