@@ -227,6 +227,18 @@ class Checkout:
         """Run pyinfra to its end."""
         return self.start(inventory, *options, deploy=deploy, stdin=stdin).wait(timeout_s)
 
+    def dockyard(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run the command `dockyard` to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "deploy.cli", *words],
+            cwd=self.directory,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=RUN_S,
+            check=False,
+        )
+
 
 def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     """Return both, dicts merged key by key; what is above wins."""

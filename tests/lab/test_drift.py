@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -62,21 +61,9 @@ def of(finding: dict[str, Any]) -> Told:
 
 
 def drift(fleet: Fleet, *options: str) -> Checked:
-    run = dockyard(fleet, "drift", fleet.inventory, "--format", "json", *options)
+    run = fleet.checkout.dockyard("drift", fleet.inventory, "--format", "json", *options)
     told = json.loads(run.stdout) if run.stdout.startswith("{") else {}
     return Checked(run.returncode, told, run.stderr)
-
-
-def dockyard(fleet: Fleet, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "deploy.cli", *words],
-        cwd=fleet.checkout.directory,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
 
 
 @pytest.fixture(scope="module")

@@ -28,16 +28,7 @@ def all_back(steady: Fleet) -> Iterator[None]:
 
 
 def dockyard(fleet: Fleet, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "deploy.cli", "--inventory", fleet.inventory, *words]
-    return subprocess.run(
-        command,
-        cwd=fleet.checkout.directory,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    return fleet.checkout.dockyard("--inventory", fleet.inventory, *words)
 
 
 def drained(fleet: Fleet, host: LabHost, duration: str) -> None:
