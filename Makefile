@@ -40,10 +40,11 @@ test-roles:
 test-reference:
 	$(PYTEST) tests/reference
 
-bench: .venv/ready wrk  ## Measure: installation, rollout and the proxy's data path (needs root)
+bench: .venv/ready wrk  ## Measure: installation, rollout, the proxy's data path, the check for drift (needs root)
 	$(PYTHON) -m tests.bench.engine_install
 	$(PYTHON) -m tests.bench.rollout
 	$(PYTHON) -m tests.bench.proxy
+	$(PYTHON) -m tests.bench.drift
 
 soak: .venv/ready  ## Replace engines and proxies 50 times under a million requests (about 45 minutes)
 	$(PYTHON) -m tests.bench.soak

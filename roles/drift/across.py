@@ -53,13 +53,23 @@ def differences(state: State, fleet: Fleet, unread: Collection[str]) -> list[Fin
 
 
 def _look(state: State, fleet: Fleet, unread: Collection[str]) -> list[Finding]:
-    found = [*_ensemble(state, fleet), *_lists(state, fleet)]
+    """Ask the ensemble, the proxies and the registry side by side; each answers on its own."""
+    asked = [
+        lambda: list(_ensemble(state, fleet)),
+        lambda: _lists(state, fleet),
+        lambda: _registered(state, fleet, unread),
+    ]
+    return [found for each in Pool(len(asked)).map(lambda ask: ask(), asked) for found in each]
+
+
+def _registered(state: State, fleet: Fleet, unread: Collection[str]) -> list[Finding]:
+    """Read the registry through the first host that reaches it."""
     for via in fleet.members[:MOST_ASKED]:
         host = state.inventory.get_host(via.name)
         with suppress(OSError), session(host, fleet.registry_connection) as asked:
-            return [*found, *_nodes(fleet, asked, is_whole=not unread)]
+            return list(_nodes(fleet, asked, is_whole=not unread))
     place = fleet.registry_connection
-    return [*found, Finding(None, "registry", place, "answers", "does not answer", "missing")]
+    return [Finding(None, "registry", place, "answers", "does not answer", "missing")]
 
 
 def _ensemble(state: State, fleet: Fleet) -> Iterator[Finding]:

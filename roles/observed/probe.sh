@@ -35,7 +35,8 @@ lease lease
 
 section host
 printf 'user_id=%s\n' "$(id -u)"
-printf 'kernel=%s\n' "$(uname -r)"
+kernel=$(uname -r)
+printf 'kernel=%s\n' "$kernel"
 printf 'architecture=%s\n' "$(uname -m)"
 printf 'userland_bits=%s\n' "$(getconf LONG_BIT 2>/dev/null)"
 printf 'init=%s\n' "$(if [ -d /run/systemd/system ]; then echo systemd; else cat /proc/1/comm; fi)"
@@ -101,8 +102,21 @@ if [ -f /etc/docker/daemon.json ]; then
 fi
 
 # What makes a host fit for containers. Every line starts with a word of ours, whatever a file says.
+# The shell does by itself what it can: to start a program costs more than all that is read here.
 first() { head -n 1 -- "$1" 2>/dev/null | head -c 200; }
-say() { printf '%s=%s\n' "$1" "$(printf '%s' "$2" | tr '\n\r' '  ')"; }
+setting() (
+    IFS=.
+    set -- $1
+    IFS=/
+    head -n 1 -- "/proc/sys/$*" 2>/dev/null
+)
+line_ends=$(printf '\n\r')
+say() {
+    case $2 in
+    *[$line_ends]*) printf '%s=%s\n' "$1" "$(printf '%s' "$2" | tr '\n\r' '  ')" ;;
+    *) printf '%s=%s\n' "$1" "$2" ;;
+    esac
+}
 
 section fitness
 say time "$(date +%s.%N)"
@@ -110,7 +124,7 @@ say namespaces "$(cd /proc/self/ns 2>/dev/null && echo *)"
 say seccomp "$(sed -n 's/^Seccomp:.*/yes/p' /proc/self/status)"
 for name in net.ipv4.ip_forward net.bridge.bridge-nf-call-iptables kernel.keys.root_maxkeys \
     kernel.keys.maxkeys user.max_user_namespaces kernel.unprivileged_userns_clone; do
-    say "sysctl.$name" "$(first "/proc/sys/$(printf '%s' "$name" | tr . /)")"
+    say "sysctl.$name" "$(setting "$name")"
 done
 say mounted "$(awk '$3 == "cgroup" { print $2 }' /proc/self/mounts | while read -r path; do
     printf '%s,' "${path##*/}"
@@ -127,8 +141,8 @@ say apparmor_parser "$(command -v apparmor_parser)"
 
 # The kernel's own list of what it was built with, the running one's first.
 kernel_config() {
-    for file in /proc/config.gz "/boot/config-$(uname -r)" "/lib/modules/$(uname -r)/config" \
-        "/lib/modules/$(uname -r)/build/.config"; do
+    for file in /proc/config.gz "/boot/config-$kernel" "/lib/modules/$kernel/config" \
+        "/lib/modules/$kernel/build/.config"; do
         case $file in
         *.gz) [ -r "$file" ] && zcat "$file" 2>/dev/null && return ;;
         *) [ -r "$file" ] && cat "$file" && return ;;
@@ -141,18 +155,20 @@ section drained
 head -c 4096 /var/lib/dockyard/drained 2>/dev/null | head -n 1 | sed 's/^/|/'
 
 section kernel_config
-kernel_config | grep -E '^CONFIG_(OVERLAY_FS|BRIDGE|BRIDGE_NETFILTER|VETH|(NF|IP_NF|NETFILTER_XT|NFT)_[A-Z_]*(NAT|NAT_IPV4|CONNTRACK|MASQUERADE|ADDRTYPE)|NF_TABLES|SECCOMP|SECCOMP_FILTER|KEYS|NAMESPACES|(NET|PID|IPC|UTS|USER)_NS|CGROUPS|CGROUP_(DEVICE|FREEZER|PIDS|SCHED)|CPUSETS|MEMCG|BLK_CGROUP|POSIX_MQUEUE)='
+options=$(kernel_config | grep -E '^CONFIG_(OVERLAY_FS|BRIDGE|BRIDGE_NETFILTER|VETH|(NF|IP_NF|NETFILTER_XT|NFT)_[A-Z_]*(NAT|NAT_IPV4|CONNTRACK|MASQUERADE|ADDRTYPE)|NF_TABLES|SECCOMP|SECCOMP_FILTER|KEYS|NAMESPACES|(NET|PID|IPC|UTS|USER)_NS|CGROUPS|CGROUP_(DEVICE|FREEZER|PIDS|SCHED)|CPUSETS|MEMCG|BLK_CGROUP|POSIX_MQUEUE)=')
+printf '%s\n' "$options"
 
 section features
-[ ! -d "/lib/modules/$(uname -r)" ] || echo modules=yes
+[ ! -d "/lib/modules/$kernel" ] || echo modules=yes
 grep -qw overlay /proc/filesystems && echo seen=overlay
 [ ! -d /proc/sys/net/bridge ] || echo seen=br_netfilter
 [ ! -d /proc/sys/net/netfilter ] || echo seen=nf_conntrack
 grep -qsx addrtype /proc/net/ip_tables_matches && echo seen=xt_addrtype
 grep -qsx nat /proc/net/ip_tables_names && echo seen=nf_nat
 grep -qsx MASQUERADE /proc/net/ip_tables_targets && echo seen=nf_nat
-# What is built in shows in none of these; the kernel's symbols tell.
-timeout 3 awk '
+# What is built in shows in none of these; the kernel's symbols tell, where its list does not. They
+# are a hundred thousand.
+[ -n "$options" ] || timeout 3 awk '
     $3 == "ovl_fill_super" { print "seen=overlay" }
     $3 == "br_handle_frame" { print "seen=bridge" }
     $3 == "veth_setup" { print "seen=veth" }
@@ -162,8 +178,11 @@ timeout 3 awk '
     $3 == "addrtype_mt_v1" { print "seen=xt_addrtype" }
 ' /proc/kallsyms 2>/dev/null
 for name in overlay bridge veth br_netfilter nf_nat iptable_nat nf_conntrack xt_addrtype ipt_addrtype; do
-    [ ! -d "/sys/module/$name" ] || echo "seen=$name"
-    ! modprobe -qn "$name" >/dev/null 2>&1 || echo "loadable=$name"
+    if [ -d "/sys/module/$name" ]; then
+        echo "seen=$name"
+    elif modprobe -qn "$name" >/dev/null 2>&1; then
+        echo "loadable=$name"
+    fi
 done
 
 # What takes the engine's place, and is in no list of packages.
