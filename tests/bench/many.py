@@ -81,4 +81,4 @@ def many(hosts: Sequence[LabHost]) -> Iterator[Many]:
 
 
 def _answer(host: LabHost, addresses: IPv4Network) -> None:
-    host.run(f"ip route add local {addresses} dev lo && {LET_ALL_IN}")
+    host.run(f"ip route replace local {addresses} dev lo && {LET_ALL_IN}")

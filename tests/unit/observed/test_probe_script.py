@@ -141,6 +141,33 @@ def test_who_has_the_lease_is_read_where_it_stands(bin_folder: File, tmp_path: F
     assert 2000 < found.left_s <= 3000
 
 
+KERNEL_LISTS = ("/proc/config.gz", "/boot/config-", "/lib/modules/")
+"""Where the kernel's own list of what it was built with may stand."""
+
+
+def test_settings_are_read_whole(bin_folder: File) -> None:
+    found = probe(bin_folder).fitness.sysctls
+    number = File("/proc/sys/kernel/keys/root_maxkeys").read_text().strip()
+    assert len(number) > 1
+    assert found["kernel.keys.root_maxkeys"] == number
+
+
+def test_what_has_more_lines_is_told_in_one(bin_folder: File) -> None:
+    program(bin_folder, "uname", "printf 'two\\nlines\\n'")
+    assert probe(bin_folder).fitness.name == "two lines"
+
+
+def test_the_kernels_symbols_are_asked_where_it_has_no_list_of_its_options(
+    bin_folder: File, tmp_path: File
+) -> None:
+    symbols = "/proc/kallsyms"
+    script = elsewhere(tmp_path, symbols, *KERNEL_LISTS, "/sys/module/")
+    put(tmp_path, symbols, "ffff T veth_setup\n")
+    assert probe(bin_folder, script=script).fitness.features["veth"] == "there"
+    put(tmp_path, f"/lib/modules/{os.uname().release}/config", "CONFIG_VETH=m\n")
+    assert probe(bin_folder, script=script).fitness.features["veth"] != "there"
+
+
 def test_an_engine_without_images_and_containers(bin_folder: File) -> None:
     docker(bin_folder, 'case "$1" in version) echo 26.1.5 ;; esac')
     observed = probe(bin_folder)
