@@ -72,7 +72,7 @@ def many(hosts: Sequence[LabHost]) -> Iterator[Many]:
     ranges = {host.name: next(subnets) for host in hosts}
     try:
         for host in hosts:
-            run(["ip", "route", "add", str(ranges[host.name]), "via", host.address])
+            run(["ip", "route", "replace", str(ranges[host.name]), "via", host.address])
         of_each(hosts, lambda host: _answer(host, ranges[host.name]))
         yield Many({name: [str(a) for a in of] for name, of in ranges.items()}, hosts)
     finally:
