@@ -128,7 +128,7 @@ def _template(source: str, target: str, **data: Any) -> OperationMeta:
 def _said(spec: ScheduleSpec, place: Place) -> dict[str, Any]:
     """What the templates say."""
     return {
-        "name": NAME,
+        "program": NAME,
         "spec": spec,
         "times": times(spec.interval),
         "project": place.project,
