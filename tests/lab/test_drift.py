@@ -266,7 +266,14 @@ def test_what_was_done_to_hosts_is_named_and_nothing_else(synced: Fleet) -> None
     assert (fixed.exit_code, fixed.found) == (IN_SYNC, set())
 
 
-@pytest.mark.parametrize("how", ["stop", "pause", "rm -f"])
+@pytest.mark.parametrize(
+    "how",
+    [
+        "stop",
+        pytest.param("pause", marks=pytest.mark.full),
+        pytest.param("rm -f", marks=pytest.mark.full),
+    ],
+)
 def test_a_container_that_does_not_run(mended: Fleet, how: str) -> None:
     host = mended.apps[0]
     host.run(f"docker {how} {ENGINE}")
@@ -296,6 +303,7 @@ def test_an_engine_that_hangs_and_one_that_is_stopped(mended: Fleet) -> None:
     )
 
 
+@pytest.mark.full
 def test_a_host_that_is_switched_off(synced: Fleet) -> None:
     host = synced.apps[2]
     host.stop()
@@ -308,6 +316,7 @@ def test_a_host_that_is_switched_off(synced: Fleet) -> None:
     wait_until(lambda: drift(synced).exit_code == IN_SYNC, "it is in sync again", timeout_s=60)
 
 
+@pytest.mark.full
 def test_a_key_that_may_only_read(synced: Fleet, tmp_path: Path) -> None:
     """As docs/drift.md has it, on every host."""
     key = tmp_path / "key"
@@ -320,7 +329,8 @@ def test_a_key_that_may_only_read(synced: Fleet, tmp_path: Path) -> None:
         host.feed(product / "files/drift-probe/dockyard-probe", f"install -m 755 /dev/stdin {own}")
         host.run("id dockyard-drift || useradd --create-home --shell /bin/sh dockyard-drift")
         rule = f"dockyard-drift ALL=(root) NOPASSWD: {own}"
-        host.run(f"echo '{rule}' >/etc/sudoers.d/dockyard-drift && visudo -c")
+        rules = "/etc/sudoers.d/dockyard-drift"
+        host.run(f"echo '{rule}' | install -m 440 /dev/stdin {rules} && visudo -c")
         command = f'command="sudo -n {own} \\"$SSH_ORIGINAL_COMMAND\\""'
         line = f"restrict,port-forwarding,{command} {key.with_suffix('.pub').read_text()}"
         home = "/home/dockyard-drift/.ssh"
@@ -344,6 +354,7 @@ def test_a_key_that_may_only_read(synced: Fleet, tmp_path: Path) -> None:
         )
 
 
+@pytest.mark.full
 def test_a_host_that_forwards_no_more_and_what_comes_of_it(synced: Fleet) -> None:
     """Published ports lead nowhere: its engine loses the registry, and every proxy the engine."""
     host = synced.apps[2]
