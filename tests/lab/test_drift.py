@@ -266,14 +266,8 @@ def test_what_was_done_to_hosts_is_named_and_nothing_else(synced: Fleet) -> None
     assert (fixed.exit_code, fixed.found) == (IN_SYNC, set())
 
 
-@pytest.mark.parametrize(
-    "how",
-    [
-        "stop",
-        pytest.param("pause", marks=pytest.mark.full),
-        pytest.param("rm -f", marks=pytest.mark.full),
-    ],
-)
+@pytest.mark.full
+@pytest.mark.parametrize("how", ["stop", "pause", "rm -f"])
 def test_a_container_that_does_not_run(mended: Fleet, how: str) -> None:
     host = mended.apps[0]
     host.run(f"docker {how} {ENGINE}")
