@@ -14,7 +14,9 @@ demo: lab  ## Boot the lab's hosts, deploy the service system to them, call thro
 	$(PYTHON) -m tests.lab ssh registry-1 docker exec osp-sdk osp-sdk call sayhello name=world --count 12
 	@printf '%s\n' '' 'The system serves. What to try next:' \
 	  '  .venv/bin/pyinfra inventories/lab.py deploy/soa.py         nothing to change: it says so' \
-	  '  edit files/sayhello-service-engine/, then the same again   engines are replaced one by one' \
+	  '  edit files/sayhello-service-engine/bin/, then the same     engines are replaced one by one' \
+	  '  .venv/bin/dockyard -i inventories/lab.py status            who runs what, since when' \
+	  '  .venv/bin/dockyard -i inventories/lab.py drift             what somebody changed by hand' \
 	  '  .venv/bin/python -m tests.lab ssh app-1                    look around on a host' \
 	  '  make clean                                                 take the lab away'
 

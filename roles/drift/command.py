@@ -24,19 +24,25 @@ INTERRUPTED = 130
 
 
 @click.command()
-@click.argument("inventory")
+@click.argument("inventory", required=False)
 @click.option("--limit", multiple=True, metavar="HOST", help="Check this host or group alone.")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
 @click.option("--out", type=click.Path(dir_okay=False), help="Write the report to this file.")
 @click.option("--fix", is_flag=True, help="Deploy to the hosts that differ, then check again.")
+@click.option("-y", "--yes", is_flag=True, help="Don't ask before --fix deploys.")
 @click.option("--record", type=click.Path(file_okay=False), help="Keep the reports of many runs.")
 @click.option("--keep", type=click.IntRange(1), default=500, show_default=True)
 @click.option("--keep-days", type=click.IntRange(1), default=90, show_default=True)
 @click.option("--textfile", type=click.Path(dir_okay=False), help="For Prometheus' collector.")
 @click.option("--hook", type=click.Path(dir_okay=False), help="What to call when it has changed.")
 @click.option("--data", multiple=True, metavar="KEY=VALUE", help="As pyinfra's own --data.")
-def drift(inventory: str, form: str, out: str | None, fix: bool, **given: Any) -> None:
+@click.pass_obj
+def drift(
+    usual: str, /, inventory: str | None, form: str, out: str | None, fix: bool, **given: Any
+) -> None:
     """Tell what on the hosts of INVENTORY is not as it is wanted; change nothing.
+
+    Without INVENTORY, those that `dockyard -i` names.
 
     Exits with 0 where all is in sync, with 2 where something differs, with 3 where a host could not
     be checked and nothing differs elsewhere, with 1 where the data or the command is wrong, or the
@@ -51,7 +57,9 @@ def drift(inventory: str, form: str, out: str | None, fix: bool, **given: Any) -
     history = {name: _absolute(given[name]) for name in ("record", "textfile", "hook")}
     if (history["textfile"] or history["hook"]) and not history["record"]:
         raise click.UsageError("--textfile and --hook need --record DIR: it knows what has changed")
-    path, data = _found(inventory), _read(given["data"])
+    if fix and not given["yes"] and not sys.stdin.isatty():
+        raise click.UsageError("there is no terminal to ask on before --fix deploys; add -y")
+    path, data = _found(inventory or usual), _read(given["data"])
     sys.path.insert(0, str(ROOT))
     os.chdir(ROOT)
     with _as_errors(), _alone(history["record"]):
@@ -65,6 +73,8 @@ def drift(inventory: str, form: str, out: str | None, fix: bool, **given: Any) -
     for problem in problems:
         click.echo(f"dockyard drift: {problem}", err=True)
     if fix and report.drift:
+        if not given["yes"]:
+            click.confirm("Deploy to the hosts that differ?", abort=True, err=True)
         _mend(path, report, given["data"])
         _start_again()
     sys.exit(1 if problems else report.exit_code)

@@ -64,6 +64,10 @@ def _build(state: State, fleet: Fleet, build: Build) -> None:
             f"{host.name}: building {build.tag} from '{build.source.context}' failed: {error}"
         ) from error
     done(state, build.change)
+    built = current_fleet(state)[build.builder].observed.image(build.tag)
+    twins = [tag for tag in built.tags if tag != build.tag] if built else []
+    if twins:
+        host.log(f"{build.tag} is the same image as {', '.join(twins)}: what runs that stays")
 
 
 def _import_base(state: State, host: Host, fleet: Fleet, build: Build) -> None:

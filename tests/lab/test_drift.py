@@ -149,7 +149,7 @@ def by_itself(changes: dict[str, Edit]) -> Edit:
 def mended(synced: Fleet) -> Iterator[Fleet]:
     """What a test has done to the fleet by hand is mended by `--fix`."""
     yield synced
-    assert drift(synced, "--fix").exit_code == IN_SYNC
+    assert drift(synced, "--fix", "-y").exit_code == IN_SYNC
 
 
 def expected(host: LabHost, role: str, container: str, fields: dict[str, Edit]) -> set[Told]:
@@ -262,7 +262,7 @@ def test_what_was_done_to_hosts_is_named_and_nothing_else(synced: Fleet) -> None
     assert of_each(synced.hosts, disk) == before
     forget_nodes(synced)
     synced.apps[0].run("docker rm -f extra")
-    fixed = drift(synced, "--fix")
+    fixed = drift(synced, "--fix", "-y")
     assert (fixed.exit_code, fixed.found) == (IN_SYNC, set())
 
 

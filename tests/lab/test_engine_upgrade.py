@@ -158,7 +158,7 @@ def test_what_can_not_be_taken_away_is_not_stopped(serving: Serving) -> None:
     run = serving.run("deploy/service.py", NEW, "--data", "action=stop")
     assert run.exit_code == 1
     assert [line.split(":")[0] for line in run.done] == ["app-1"]
-    assert "app-2: stop docker.service: the proxy of app-1 does not answer" in run.output
+    assert "app-2: stop docker.service: " in run.output
     waiting = [name for name in leader_last(serving) if name.startswith("registry")]
     assert f"not yet touched: {', '.join(waiting)}" in run.output
     assert serving.lab["app-1"].run("docker ps", check=False).returncode != 0

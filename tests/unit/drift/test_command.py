@@ -26,7 +26,7 @@ def dockyard(*words: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     "words, text",
     [
-        ((), "Missing argument 'INVENTORY'"),
+        (("inventories/prod.py", "--fix"), "there is no terminal to ask on"),
         (("inventories/none.py",), "there is no inventory inventories/none.py; name a file"),
         (("inventories/prod.py", "--format", "xml"), "'xml' is not one of"),
         (("inventories/prod.py", "--data", "x"), "--data x: expected KEY=VALUE"),
@@ -35,7 +35,7 @@ def dockyard(*words: str) -> subprocess.CompletedProcess[str]:
         (("inventories/prod.py", "--nothing"), "No such option"),
         (("inventories/prod.py", "--limit", "app-99"), "has no such host or group"),
     ],
-    ids=["none", "no-file", "format", "data", "hook", "keep", "option", "limit"],
+    ids=["fix", "no-file", "format", "data", "hook", "keep", "option", "limit"],
 )
 def test_what_can_not_be_meant(words: tuple[str, ...], text: str) -> None:
     run = dockyard(*words)
