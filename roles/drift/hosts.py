@@ -21,7 +21,7 @@ from roles.sdk import plan as sdk
 from roles.soa_engine import plan as soa_engine
 
 ROLES = (docker_engine, images, registry, soa_engine, proxy, sdk)
-TOLD_WITHOUT_ENGINE = ("docker.service",)
+TOLD_WITHOUT_ENGINE = ("docker_engine", "host_check")
 REGISTRYS_OWN = ("VIP_CFGCENTER_ZK_CONNECTION", "ZOO_SERVERS")
 """Variables that tell every server of the registry: not to be judged where one was not read."""
 
@@ -35,17 +35,23 @@ def silent(observed: Observed) -> str | None:
     return None
 
 
+def is_stopped(observed: Observed) -> bool:
+    """Whether a host that was deployed to has an engine that does not answer."""
+    return observed.docker_error is not None and observed.releases.current_name is not None
+
+
 def differences(fleet: Fleet) -> list[Finding]:
     """Return all that a deploy would mend, and all that it would stumble over, host by host.
 
-    Of a host whose engine is stopped, that alone: nothing tells which containers it has.
+    Of a host that was deployed to and whose engine is stopped, nothing of its containers: they are
+    not told, and may run on.
     """
     found = [one for role in ROLES for change in role.plan(fleet) for one in _of(fleet, change)]
     unfit = [_refused(problem, "unfit") for problem in host_check.check(fleet)]
     problems = [*conflicts.check(fleet), *(p for role in ROLES for p in role.check(fleet))]
     found += [*unfit, *(_refused(problem, "refused") for problem in problems)]
-    stopped = {member.name for member in fleet if member.observed.docker_error}
-    return [one for one in found if one.host not in stopped or one.path in TOLD_WITHOUT_ENGINE]
+    stopped = {member.name for member in fleet if is_stopped(member.observed)}
+    return [one for one in found if one.host not in stopped or one.role in TOLD_WITHOUT_ENGINE]
 
 
 def unmanaged(fleet: Fleet) -> list[Finding]:

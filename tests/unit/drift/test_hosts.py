@@ -10,7 +10,7 @@ import pytest
 from roles.container.spec import ContainerSpec
 from roles.drift import hosts
 from roles.drift.model import Finding
-from roles.observed import Container, Path, Service
+from roles.observed import Container, Path, Releases, Service
 from roles.run.fleet import Fleet
 from roles.soa_engine.plan import container as engine_container
 from tests.unit.build import change, fleet, foreign, look_again, member, running, serving
@@ -179,9 +179,10 @@ def test_an_engine_that_can_not_be_judged(seen: dict[str, Any], why: str | None)
 def test_of_a_host_whose_engine_is_stopped_that_alone_is_told() -> None:
     found = serving(fleet("app-1", "registry-1"))
     off = Service(True, False)
-    stopped = look_again(
-        found, "app-1", docker_service=off, docker_error="no daemon", containers=(), images=()
-    )
+    silent = {"docker_service": off, "docker_error": "no daemon", "containers": (), "images": ()}
+    never = look_again(found, "app-1", **silent)
+    assert "engine" in [one[2] for one in told(never) if one[0] == "app-1"]
+    stopped = look_again(never, "app-1", releases=Releases(current_name="2026-01-31T10:15:30Z"))
     assert [one[:3] for one in told(stopped) if one[0] == "app-1"] == [
         ("app-1", "docker_engine", "docker.service")
     ]

@@ -13,7 +13,7 @@ from roles.host_check.finding import Finding
 from roles.host_check.plan import ALWAYS, CHECKS, check, findings, subject, warnings
 from roles.host_check.texts import TEXTS
 from roles.host_check.versions import NEWEST
-from roles.observed import Address, Container, Disk, Listener, Observed, Source
+from roles.observed import Address, Container, Disk, Listener, Observed, Releases, Source
 from roles.observed.fitness import FEATURES
 from tests.unit.build import GIB, NOW_S, bare, disk, fit, fitted, fleet, member
 
@@ -703,9 +703,12 @@ def test_a_port_of_a_container_of_ours_that_has_stopped_is_not_ours() -> None:
 
 def test_ports_are_not_judged_where_the_engine_does_not_tell_its_containers() -> None:
     """Those of live-restore run on without it, and hold the ports of our parts."""
+    deployed = Releases(current_name="2026-01-31T10:15:30Z")
     for silent in ({"docker_error": "no daemon"}, {"docker_hangs": True}):
         observed = fitted(listening=frozenset({2080}), docker_version=None, **silent)
-        assert of("ports", observed).found.startswith("not judged: the engine does not tell")
+        assert of("ports", observed).verdict == "fail"
+        told = of("ports", replace(observed, releases=deployed))
+        assert told.found.startswith("not judged: the engine does not tell")
 
 
 def test_the_newest_engine_for_an_old_kernel_and_the_rule_are_named() -> None:
