@@ -301,12 +301,12 @@ def test_a_host_that_will_not_answer_for_a_while_is_leased_for_that_long(
 
 
 def test_a_host_that_does_not_answer_for_a_while_is_not_lost(hosts: Hosts) -> None:
-    state = short(4)
+    state = short(8)
     begin(state)
     host = state.inventory.get_host("app-2")
     with lease.lasting(state, host, 60):
         hosts.silent.add("app-2")
-        gevent.sleep(6)
+        gevent.sleep(10)
         assert holding.why_lost(host) is None
         hosts.silent.clear()
     lease.give_back(state)
