@@ -205,9 +205,10 @@ def part_problems(fleet: Fleet, role: str, specify: Specify) -> list[Problem]:
     return [
         problem
         for member in fleet.running(role)
+        for spec in (specify(fleet, member),)
         for problem in (
-            *container_problems(member.name, specify(fleet, member), member.observed),
-            *bridge_problems(fleet, member, specify(fleet, member)),
+            *container_problems(member.name, spec, member.observed),
+            *bridge_problems(fleet, member, spec),
             *directory_problems(member, role),
         )
     ]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from roles.docker_engine import daemon_json, managed
 from roles.docker_engine.daemon_json import ConfigChange, NotJson
@@ -134,14 +135,16 @@ def config_change(member: Member) -> EngineChange | None:
     why = "absent" if member.observed.daemon_json is None else "differs"
     if running:
         action = f"{action} and {how} the engine"
-    gaps = tuple(_config_gap(member, change, key) for key in change.keys)
+    before, after = daemon_json.read(member.observed.daemon_json), daemon_json.read(change.text)
+    gaps = tuple(
+        Gap(f"{daemon_json.PATH} {key}", _value(after, key), _value(before, key))
+        for key in change.keys
+    )
     return _change(member, "config", action, why, gaps, running and change.restarts)
 
 
-def _config_gap(member: Member, change: ConfigChange, key: str) -> Gap:
-    before, after = daemon_json.read(member.observed.daemon_json), daemon_json.read(change.text)
-    found, wanted = (json.dumps(of[key]) if key in of else "not set" for of in (before, after))
-    return Gap(f"{daemon_json.PATH} {key}", wanted, found)
+def _value(settings: Mapping[str, Any], key: str) -> str:
+    return json.dumps(settings[key]) if key in settings else "not set"
 
 
 def config(member: Member) -> ConfigChange | None:

@@ -12,7 +12,6 @@ from gevent.pool import Pool
 from pyinfra.api import State
 
 from roles.container.instance import serving
-from roles.drift.hosts import is_stopped
 from roles.drift.model import Finding, Kind
 from roles.proxy import plan as proxy
 from roles.proxy.status import TellingProxy, listed_engines, telling_proxies
@@ -132,7 +131,7 @@ def _nodes(fleet: Fleet, asked: Registry, is_whole: bool) -> Iterator[Finding]:
         known = {each.node.name for each in here if each.node}
         for name in sorted(names - known):
             owner = next((each.member for each in here if _is_of(each, name)), None)
-            is_told = not is_stopped(owner.observed) if owner else is_whole
+            is_told = not owner.observed.hides_containers if owner else is_whole
             if is_told:
                 kind: Kind = "stale" if owner else "foreign"
                 host, path = owner.name if owner else None, f"{folder}/{name}"

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 FORMATS = ("table", "json", "prometheus")
-WIDTH = 160
-"""Of the table, where there is no terminal to ask."""
 INTERRUPTED = 130
 
 
@@ -87,17 +85,14 @@ class _Told:
         self._form, self._out = form, out
 
     def __call__(self, report: Report) -> None:
-        from rich.console import Console
-
-        from roles.drift.report import summary, table
+        from roles.drift.report import console, summary, table
         from roles.run import whole_file
 
         if self._out:
             whole_file.write(self._out, self._text(report))
             click.echo(f"{summary(report)}; {self._out} tells them", err=True)
         elif self._form == "table":
-            width = None if sys.stdout.isatty() else WIDTH
-            Console(width=width, highlight=False).print(table(report))
+            console().print(table(report))
         else:
             click.echo(self._text(report), nl=False)
 
@@ -106,15 +101,15 @@ class _Told:
 
         from roles.drift.document import as_text, document
         from roles.drift.prometheus import prometheus
-        from roles.drift.report import table
+        from roles.drift.report import WIDTH, table
 
         if self._form == "json":
             return as_text(document(report))
         if self._form == "prometheus":
             return prometheus(report)
-        console = Console(width=WIDTH, highlight=False, record=True, quiet=True)
-        console.print(table(report))
-        return console.export_text()
+        page = Console(width=WIDTH, highlight=False, record=True, quiet=True)
+        page.print(table(report))
+        return page.export_text()
 
 
 def _keep(

@@ -35,11 +35,6 @@ def silent(observed: Observed) -> str | None:
     return None
 
 
-def is_stopped(observed: Observed) -> bool:
-    """Whether a host that was deployed to has an engine that does not answer."""
-    return observed.docker_error is not None and observed.releases.current_name is not None
-
-
 def differences(fleet: Fleet) -> list[Finding]:
     """Return all that a deploy would mend, and all that it would stumble over, host by host.
 
@@ -50,8 +45,8 @@ def differences(fleet: Fleet) -> list[Finding]:
     unfit = [_refused(problem, "unfit") for problem in host_check.check(fleet)]
     problems = [*conflicts.check(fleet), *(p for role in ROLES for p in role.check(fleet))]
     found += [*unfit, *(_refused(problem, "refused") for problem in problems)]
-    stopped = {member.name for member in fleet if is_stopped(member.observed)}
-    return [one for one in found if one.host not in stopped or one.role in TOLD_WITHOUT_ENGINE]
+    hiding = {member.name for member in fleet if member.observed.hides_containers}
+    return [one for one in found if one.host not in hiding or one.role in TOLD_WITHOUT_ENGINE]
 
 
 def unmanaged(fleet: Fleet) -> list[Finding]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -16,6 +17,8 @@ from roles.run.report import counted
 
 HEADINGS = ("Host", "Role", "What", "Wanted", "Found", "Kind", "Mending it")
 NO_HOST = "(no single host)"
+WIDTH = 160
+"""Of the table, where there is no terminal to ask."""
 
 STYLE: dict[State, str] = {
     "in sync": "green",
@@ -60,6 +63,10 @@ def table(report: Report) -> RenderableType:
         *_hosts(report),
         Text(summary(report), style=STYLE[worst(report)]),
     )
+
+
+def console() -> Console:
+    return Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
 
 
 def worst(report: Report) -> State:

@@ -5,16 +5,12 @@ from __future__ import annotations
 import sys
 
 from pyinfra.api import DeployError
-from rich.console import Console
 
 from roles.drift.check import check
-from roles.drift.report import table
+from roles.drift.report import console, table
 from roles.run import options
 from roles.run.problems import Refused
 from roles.run.reports import told_once
-
-WIDTH = 160
-"""Of the table, where there is no terminal to ask."""
 
 
 def tell_drift() -> None:
@@ -32,6 +28,5 @@ def tell_drift() -> None:
         except Refused as refused:
             text = f"the data is wrong, and nothing was compared:\n{refused}"
             raise DeployError(text) from None
-        console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
-        console.print(table(report))
+        console().print(table(report))
         sys.exit(report.exit_code)

@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from roles.docker_engine import daemon_json
 from roles.docker_engine.daemon_json import NotJson
 from roles.host_check.finding import Judged, Subject, Verdict, failed, passed, warned
-from roles.observed import Container, Observed
+from roles.observed import Container
 from roles.run.address import split_endpoints
 
 
@@ -59,7 +59,7 @@ def ipv6(host: Subject) -> Judged:
 
 
 def ports(host: Subject) -> Judged:
-    if _may_hold_its_own(host.observed):
+    if host.observed.hides_containers:
         return passed("not judged: the engine does not tell which containers run")
     ours = set(_own_ports(host))
     holders = {listener.port: listener.process for listener in host.fitness.listeners}
@@ -72,12 +72,6 @@ def ports(host: Subject) -> Judged:
     if taken:
         return failed(f"taken: {', '.join(taken)}")
     return passed("free, or our own" if host.parts else "no part is to run here")
-
-
-def _may_hold_its_own(observed: Observed) -> bool:
-    """Whether parts were deployed here whose engine does not tell of them: they may run on."""
-    is_silent = observed.docker_hangs or observed.docker_error is not None
-    return is_silent and observed.releases.current_name is not None
 
 
 def _named(process: str | None) -> str:

@@ -29,14 +29,18 @@ def images() -> Generator[PyinfraCommand, None, None]:
 
 def _deliver(state: State, host: Host) -> bool:
     fleet = current_fleet(state)
+    coming = builds(fleet)
     try:
-        for build in builds(fleet):
+        for build in coming:
             exit_if_interrupted()
             _build(state, fleet, build)
         for group in _alike(transfers(fleet)):
             exit_if_interrupted()
             _transfer(state, fleet, group)
-        _verify(current_fleet(state))
+        delivered = current_fleet(state)
+        _verify(delivered)
+        for build in coming:
+            _tell_twins(state, delivered, build)
     except channel.RemoteError as error:
         logger.error(f"images: {error}")
         return False
@@ -64,9 +68,14 @@ def _build(state: State, fleet: Fleet, build: Build) -> None:
             f"{host.name}: building {build.tag} from '{build.source.context}' failed: {error}"
         ) from error
     done(state, build.change)
-    built = current_fleet(state)[build.builder].observed.image(build.tag)
+
+
+def _tell_twins(state: State, fleet: Fleet, build: Build) -> None:
+    """Say that a build has come to an image that was there, so that no container is replaced."""
+    built = fleet[build.builder].observed.image(build.tag)
     twins = [tag for tag in built.tags if tag != build.tag] if built else []
     if twins:
+        host = state.inventory.get_host(build.builder)
         host.log(f"{build.tag} is the same image as {', '.join(twins)}: what runs that stays")
 
 

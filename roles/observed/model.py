@@ -180,6 +180,12 @@ class Observed:
     clock_skew_s: float | None = None
     """How far the host's clock is ahead of ours; 0 where the probe's own time explains it."""
 
+    @property
+    def hides_containers(self) -> bool:
+        """Whether its engine does not tell of containers that were deployed here: they may run."""
+        is_silent = self.docker_hangs or self.docker_error is not None
+        return is_silent and self.releases.current_name is not None
+
     def container(self, name: str) -> Container | None:
         return next((c for c in self.containers if c.name == name), None)
 

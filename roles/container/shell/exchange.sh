@@ -88,7 +88,10 @@ create() { run "$@"; }
 start() {
     ask inspect --format '{{.State.Running}} {{.RestartCount}}' "$name" || return
     case $answer in
-    "true "[1-9]*) tell unpause "$name" || stop_one "$name" || return ;;
+    "true "[1-9]*)
+        tell unpause "$name" && return
+        stop_one "$name" || return
+        ;;
     esac
     wake "$name"
 }
