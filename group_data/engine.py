@@ -16,6 +16,9 @@ soa_engine = {
     # "UID:GID" that runs in the container and owns its directories. Remove it for images that
     # start as root.
     "user": "10080:10080",
+    # The image's own files can't be written, the log directory can. Remove it for an image that
+    # writes elsewhere, or name the place: "tmpfs": {"/tmp": "size=16m"}
+    "read_only": True,
     "logs": {
         "host": "/apps/logs/sayhello-service-engine",
         "container": "/usr/local/sayhello-service-engine/logs",

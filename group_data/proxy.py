@@ -7,6 +7,8 @@ proxy = {
     "network": "host",
     "port": 2080,
     "user": "10080:10080",
+    # The image's own files can't be written; the two directories below can.
+    "read_only": True,
     "logs": {"host": "/apps/logs/osp-proxy", "container": "/usr/local/osp-proxy/logs"},
     # Where the last known list of engines survives a restart while the registry is down.
     "data": {"host": "/apps/data/osp-proxy", "container": "/usr/local/osp-proxy/data"},

@@ -13,6 +13,10 @@ registry = {
         "memory_mb": 512,
         "pids": 512,
         "user": "10080:10080",
+        # The image's own files can't be written; the two directories below can, and what Java
+        # keeps for a moment.
+        "read_only": True,
+        "tmpfs": {"/tmp": "size=16m"},
         # Put the data on a disk of its own when the ensemble serves some hundred clients.
         "data": {"host": "/apps/data/zookeeper", "container": "/usr/local/zookeeper/data"},
         "logs": {"host": "/apps/logs/zookeeper", "container": "/usr/local/zookeeper/logs"},

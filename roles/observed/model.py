@@ -160,7 +160,7 @@ class Observed:
     images: tuple[Image, ...] = ()
     containers: tuple[Container, ...] = ()
     networks: frozenset[str] = frozenset()
-    """The engine's networks, by name; empty where it tells none."""
+    """The engine's networks, by name; empty where it tells none, or was not asked."""
     listening: frozenset[int] = frozenset()
     """TCP ports that something on the host listens on."""
     paths: Mapping[str, Path] = field(default_factory=dict)

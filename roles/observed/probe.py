@@ -15,7 +15,7 @@ from roles.observed.parse import parse
 SCRIPT = (Path(__file__).parent / "probe.sh").read_bytes()
 DOCKER_LIMIT_S = 10
 LIMIT_S = 60
-"""Bounds the whole probe. Docker is asked up to nine times, but not again once it hung."""
+"""Bounds the whole probe. Docker is asked up to seven times, but not again once it hung."""
 
 _MEMO, _CHANGES, _LOOK = "dockyard_observed", "dockyard_changes", "dockyard_look"
 
@@ -34,10 +34,13 @@ class Look:
     """Where an engine would be installed from: `http(s)://HOST:PORT`, or `distro`."""
     proxy: str | None = None
     """`HOST:PORT` of a proxy towards it."""
+    networks: bool = False
+    """Whether the engine's networks are to be told."""
 
     @property
     def arguments(self) -> list[str]:
-        one = (("source", self.source), ("proxy", self.proxy))
+        networks = "all" if self.networks else None
+        one = (("source", self.source), ("proxy", self.proxy), ("networks", networks))
         asked = (
             ("path", self.paths),
             ("file", self.files),

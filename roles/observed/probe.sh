@@ -1,7 +1,7 @@
 # Reads this host and changes nothing. Arguments: docker's time limit in seconds, then any of
 # "path P", "file P" (its first line), "sum P" (its SHA-256), "name N" (to be resolved),
 # "disk P" (what P lies on), "source URL" (of packages; "distro": the package manager's own),
-# "proxy HOST:PORT" (towards it).
+# "proxy HOST:PORT" (towards it), "networks all" (of the engine).
 # Sections start with "@@name"; what comes before the first or after "@@end" is not ours.
 LC_ALL=C
 PATH="$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -263,13 +263,14 @@ reach() {
 }
 
 section disks
-what= source= proxy=
+what= source= proxy= networks=
 for word in "$@"; do
     case $what in
     '') what=$word && continue ;;
     disk) disk "$word" ;;
     source) source=$word ;;
     proxy) proxy=$word ;;
+    networks) networks=$word ;;
     esac
     what=
 done
@@ -313,35 +314,38 @@ if command -v docker >/dev/null; then
     case $code$version in 0[0-9]*.*) ;; *) version= ;; esac  # others answer to the name, too
     if [ -n "$version" ]; then
         printf 'version=%s\n' "$version"
-        ask info --format '{{.Driver}}'
-        printf 'driver=%s\n' "$answer"
-        section images
-        ask image ls -q --no-trunc
-        images=$(printf '%s\n' "$answer" | sort -u)
-        [ -z "$images" ] || ask image inspect $images \
-            --format '{"id":{{json .Id}},"tags":{{json .RepoTags}},"layers":{{json .RootFS.Layers}}}'
-        printf '%s\n' "$answer"
         section containers
         ask ps -a --no-trunc \
-            --format '{"name":{{json .Names}},"image":{{json .Image}},"state":{{json .State}}}'
-        printf '%s\n' "$answer"
+            --format '{{.ID}} {{if .Label "dockyard.part"}}ours{{else}}-{{end}} {"name":{{json .Names}},"image":{{json .Image}},"state":{{json .State}}}'
+        printf '%s\n' "$answer" | cut -d' ' -f3-
+        ours=$(printf '%s\n' "$answer" | awk '$2 == "ours" { print $1 }')
         section inspect
-        ask ps -aq --filter label=dockyard.part
-        ours=$answer
+        answer=
         [ -z "$ours" ] || ask inspect $ours --format '{{json .}}'
         printf '%s\n' "$answer"
+        from=$(printf '%s\n' "$answer" | grep -oE '"Image":"(sha256:)?[0-9a-f]{64}"' | cut -d'"' -f4)
         section updated
         cat /var/lib/dockyard/updated/* 2>/dev/null
-        # Of their images what these say themselves; of others' that may be secret.
+        ask image ls -q --no-trunc
+        images=$(printf '%s\n' $answer $from | sort -u)
+        answer=
+        [ -z "$images" ] || ask image inspect $images --format '{{.Id}} {{with .GraphDriver}}{{.Name}}{{end}} {"id":{{json .Id}},"tags":{{json .RepoTags}},"layers":{{json .RootFS.Layers}}}
+{{.Id}} config {"id":{{json .Id}},"config":{{json .Config}}}'
+        section images
+        printf '%s\n' "$answer" | awk '$2 != "config"' | cut -d' ' -f3-
+        # Of our containers' images what these say themselves; of others' that may be secret.
         section image_configs
-        from=$(printf '%s\n' "$answer" | grep -oE '"Image":"(sha256:)?[0-9a-f]{64}"' |
-            cut -d'"' -f4 | sort -u)
-        [ -z "$from" ] || ask image inspect $from \
-            --format '{"id":{{json .Id}},"config":{{json .Config}}}'
-        [ -z "$from" ] || printf '%s\n' "$answer"
-        section networks
-        ask network ls --format '{{.Name}}'
-        printf '%s\n' "$answer"
+        printf '%s\n' "$answer" | awk -v from=" $(echo $from) " \
+            '$2 == "config" && index(from, " " $1 " ")' | cut -d' ' -f3-
+        section docker
+        driver=$(printf '%s\n' "$answer" | awk 'NR == 1 && NF > 2 { print $2 }')
+        [ -n "$driver" ] || { ask info --format '{{.Driver}}' && driver=$answer; }
+        printf 'driver=%s\n' "$driver"
+        if [ -n "$networks" ]; then
+            section networks
+            ask network ls --format '{{.Name}}'
+            printf '%s\n' "$answer"
+        fi
         [ -z "$hung" ] || { section docker; printf 'exit=%s\n' "$hung"; }
     else
         printf 'exit=%s\n' "$code"

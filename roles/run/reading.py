@@ -10,7 +10,7 @@ from gevent.pool import Pool
 from pyinfra.api import Host, State
 from pyinfra.api.exceptions import ConnectError
 
-from roles.container.plan import directories
+from roles.container.plan import DOCKERS_OWN_NETWORKS, directories
 from roles.docker_engine import managed
 from roles.host_check.finding import DATA_ROOT, data_root
 from roles.host_check.source import place_of_packages, place_of_proxy
@@ -126,6 +126,7 @@ def look(wanted: Wanted | None) -> Look:
         disks=(data_root(wanted), *dict.fromkeys(part.logs.host for part in parts)),
         source=place_of_packages(wanted.docker_engine),
         proxy=place_of_proxy(wanted.docker_engine),
+        networks=any(part.network not in DOCKERS_OWN_NETWORKS for part in parts),
     )
 
 

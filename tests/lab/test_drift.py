@@ -126,7 +126,7 @@ OF_THE_CALLER: dict[str, Edit] = {
     "entrypoint": config("Entrypoint", ["/usr/bin/env"]),
     "user": config("User", "10081:10081"),
     "privileged": host_config("Privileged", True),
-    "read_only": host_config("ReadonlyRootfs", True),
+    "read_only": host_config("ReadonlyRootfs", False),
     "log_driver": lambda made: made["HostConfig"]["LogConfig"].__setitem__("Type", "local"),
     "log_options.max-file": log_option("max-file", "4"),
     "memory_mb": host_config("Memory", 100 << 20),

@@ -117,6 +117,7 @@ def test_an_engine_that_knows_nothing_of_all_this_loses_no_request_either(loaded
         "call": None,
         "port": 1085,
         "user": None,
+        "read_only": False,
         "logs": {"host": FOREIGN_LOGS, "container": "/usr/local/hello-engine/logs"},
         "stop_timeout_s": 2,
     }

@@ -80,15 +80,19 @@ case "$*" in
 version*) echo 26.1.5 ;;
 info*) echo overlay2 ;;
 "image ls"*) printf 'sha256:1\\nsha256:1\\n' ;;
-"image inspect sha256:1 --format"*) echo '{"id":"sha256:1","tags":["a:1"],"layers":["sha256:l"]}' ;;
+"image inspect "*)
+    for image in sha256:1 sha256:IMAGE; do
+        case "$*" in *"$image"*) ;; *) continue ;; esac
+        printf %s "$image overlay2 {\\"id\\":\\"$image\\",\\"tags\\":[\\"a:1\\"],"
+        echo '"layers":["sha256:l"]}'
+        echo "$image config {\\"id\\":\\"$image\\",\\"config\\":{\\"Cmd\\":[\\"x  y\\"]}}"
+    done ;;
 "ps -a "*)
-    echo '{"name":"ours","image":"a:1","state":"running"}'
-    echo '{"name":"theirs","image":"b:1","state":"exited"}' ;;
-"ps -aq --filter label=dockyard.part") echo 0a1b ;;
+    echo '0a1b ours {"name":"ours","image":"a:1","state":"running"}'
+    echo '2c3d - {"name":"theirs","image":"b:1","state":"exited"}' ;;
 "inspect 0a1b --format"*)
     printf %s '{"Name":"/ours","Args":["\\"Image\\":\\"sha256:FORGED\\""],"Image":"sha256:IMAGE",'
     echo '"Config":{"Image":"a:1","Labels":{"dockyard.part":"proxy"}}}' ;;
-"image inspect sha256:IMAGE --format"*) echo '{"id":"sha256:IMAGE","config":{"Cmd":["x"]}}' ;;
 "network ls --format"*) printf 'bridge\nbackend\n' ;;
 *) echo "unexpected: $*" >&2; echo "$*" >>"${0%/*}/unexpected"; exit 9 ;;
 esac
@@ -97,17 +101,17 @@ esac
 
 def test_an_engine_that_answers(bin_folder: File) -> None:
     docker(bin_folder, ANSWERS)
-    observed = probe(bin_folder)
+    observed = probe(bin_folder, Look(networks=True))
     assert (observed.docker_version, observed.storage_driver) == ("26.1.5", "overlay2")
     assert observed.docker_error is None
     assert [(i.id, i.tags, i.layers) for i in observed.images] == [
-        ("sha256:1", ("a:1",), ("sha256:l",))
+        (image, ("a:1",), ("sha256:l",)) for image in ("sha256:1", f"sha256:{'0' * 64}")
     ]
     assert [(c.name, c.running, dict(c.labels)) for c in observed.containers] == [
         ("ours", True, {"dockyard.part": "proxy"}),
         ("theirs", False, {}),
     ]
-    assert [c.image_config for c in observed.containers] == [{"Cmd": ["x"]}, None]
+    assert [c.image_config for c in observed.containers] == [{"Cmd": ["x  y"]}, None]
     assert observed.networks == {"bridge", "backend"}
     assert not (bin_folder / "unexpected").exists()
 
@@ -192,12 +196,26 @@ def test_an_engine_that_hangs(bin_folder: File, trap: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "question", ["info", "image ls", "image inspect", "ps -a", "inspect", "network ls"]
+    "question", ["image ls", "image inspect", "ps -a", "inspect", "network ls"]
 )
 def test_an_engine_that_answers_first_and_then_hangs(bin_folder: File, question: str) -> None:
     # Known of `docker ps`, when one container's shim is stuck: an empty list would be a lie.
     docker(bin_folder, f'case "$*" in "{question} "*) sleep 5 ;; esac\n{ANSWERS}')
-    assert probe(bin_folder, limit_s=SHORT_S).docker_hangs
+    assert probe(bin_folder, Look(networks=True), limit_s=SHORT_S).docker_hangs
+
+
+def test_what_others_images_say_stays_on_the_host(bin_folder: File) -> None:
+    docker(bin_folder, ANSWERS)
+    words = ["sh", "-s", "--", "10"]
+    told = subprocess.run(
+        words, input=SCRIPT, env={"PATH": f"{bin_folder}:{os.environ['PATH']}"}, capture_output=True
+    ).stdout.decode()
+    assert told.count('"config":') == 1
+
+
+def test_an_engine_without_images_is_asked_for_its_driver(bin_folder: File) -> None:
+    docker(bin_folder, f'case "$*" in "image ls "*|"ps -a "*) exit ;; esac\n{ANSWERS}')
+    assert probe(bin_folder).storage_driver == "overlay2"
 
 
 def test_an_engine_that_hung_is_not_asked_again(bin_folder: File, tmp_path: File) -> None:
@@ -211,7 +229,7 @@ def test_what_docker_warns_of_is_no_data(bin_folder: File) -> None:
     docker(bin_folder, f"echo 'WARNING: Error loading config file' >&2\n{ANSWERS}")
     observed = probe(bin_folder)
     assert (observed.docker_version, observed.storage_driver) == ("26.1.5", "overlay2")
-    assert (len(observed.images), len(observed.containers)) == (1, 2)
+    assert (len(observed.images), len(observed.containers)) == (2, 2)
 
 
 def test_a_container_that_goes_while_the_probe_looks(bin_folder: File) -> None:
