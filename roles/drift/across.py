@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 
 import gevent
 from gevent.pool import Pool
@@ -16,12 +15,13 @@ from roles.drift.model import Finding, Kind
 from roles.proxy import plan as proxy
 from roles.proxy.status import TellingProxy, listed_engines, telling_proxies
 from roles.registry import plan as registry
-from roles.registry.node import Node, endpoint_of, node
+from roles.registry.node import endpoint_of, node
+from roles.registry.registrants import Registrant, registrants
 from roles.registry.rollout import modes
 from roles.registry.session import Registry, session
 from roles.run.address import split_endpoint
 from roles.run.away import has_registry
-from roles.run.fleet import Fleet, Member
+from roles.run.fleet import Fleet
 from roles.soa_engine import plan as soa_engine
 
 AT_ONCE = 50
@@ -87,43 +87,14 @@ def _ensemble(state: State, fleet: Fleet) -> Iterator[Finding]:
         )
 
 
-@dataclass(frozen=True)
-class _Registrant:
-    """A part of a host that registers itself."""
-
-    member: Member
-    role: str
-    pattern: str
-    name: str | None
-    """`ADDRESS:PORT` of what runs now; None where nothing does."""
-
-    @property
-    def node(self) -> Node | None:
-        return node(self.pattern, self.name) if self.name else None
-
-
-def _registrants(fleet: Fleet) -> Iterator[_Registrant]:
-    for member in fleet.running(soa_engine.ROLE):
-        engine = soa_engine.engine(member)
-        if engine.registration:
-            name = soa_engine.running_name(member)
-            yield _Registrant(member, soa_engine.ROLE, engine.registration, name)
-    for member in fleet.running(proxy.ROLE):
-        part = proxy.proxy(member)
-        if part.registration:
-            found = serving(member.observed, part.container)
-            name = proxy.name_of(member, found) if found else None
-            yield _Registrant(member, proxy.ROLE, part.registration, name)
-
-
 def _nodes(fleet: Fleet, asked: Registry, is_whole: bool) -> Iterator[Finding]:
     """Who is not registered though he runs and nobody has drained him; and who is, beside those."""
-    registrants = list(_registrants(fleet))
-    for folder in sorted({node(each.pattern, "x:1").folder for each in registrants}):
+    parts = list(registrants(fleet))
+    for folder in sorted({node(each.pattern, "x:1").folder for each in parts}):
         names = asked.names(folder)
         if names is None:
             raise ConnectionError("the registry does not tell who is registered")
-        here = [each for each in registrants if node(each.pattern, "x:1").folder == folder]
+        here = [each for each in parts if node(each.pattern, "x:1").folder == folder]
         for each in here:
             if each.node and each.node.name not in names and not each.member.drained:
                 path = f"{folder}/{each.node.name}"
@@ -138,7 +109,7 @@ def _nodes(fleet: Fleet, asked: Registry, is_whole: bool) -> Iterator[Finding]:
                 yield Finding(host, here[0].role, path, "absent", "registered", kind)
 
 
-def _is_of(registrant: _Registrant, name: str) -> bool:
+def _is_of(registrant: Registrant, name: str) -> bool:
     """Whether a node has been made on this host: it has its address."""
     place = endpoint_of(registrant.pattern, name)
     return bool(place) and split_endpoint(str(place))[0] == str(registrant.member.address)

@@ -61,7 +61,7 @@ def subject(member: Member) -> Subject:
 
 
 def check(fleet: Fleet, names: Iterable[str] = CHECKS) -> list[Problem]:
-    """The failures that nobody has accepted; of hosts outside the limit `ALWAYS` alone."""
+    """The failures that nobody has accepted; of hosts that are left alone, or leave, `ALWAYS`."""
     return [
         Problem(found.host, f"host_check.{found.check}", f"{found.found}; {found.mend}")
         for found in _judged(fleet, names)
@@ -76,7 +76,8 @@ def warnings(fleet: Fleet, names: Iterable[str] = CHECKS) -> int:
 
 def _judged(fleet: Fleet, names: Iterable[str]) -> Iterator[Finding]:
     for member in fleet:
-        yield from findings(subject(member), names if member.in_limit else ALWAYS)
+        is_judged = member.in_limit and not member.is_leaving
+        yield from findings(subject(member), names if is_judged else ALWAYS)
 
 
 def _finding(host: Subject, name: str) -> Finding:

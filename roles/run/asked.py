@@ -8,6 +8,7 @@ from pathlib import Path
 from roles.docker_engine import service
 from roles.maintenance import drain
 from roles.release import back
+from roles.retire import plan as retire
 from roles.run.fleet import Fleet
 from roles.run.problems import Problem
 
@@ -15,6 +16,7 @@ ASKED: Mapping[str, tuple[str, object]] = {
     "action": ("deploy/service.py", service),
     "drain": ("deploy/drain.py", drain),
     "logs": ("deploy/logs.py", None),
+    "purge": ("deploy/retire.py", retire),
     "release": ("deploy/rollback.py", back),
 }
 """Key of the data to the deploy file, and the role that does what it says; None: it only tells."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from roles.container.part import PartSpec
 from roles.docker_engine.transaction import Transaction
@@ -33,6 +33,8 @@ class Member:
 
     released: Release | None = None
     """The release that `wanted` comes from; None where it comes from the data."""
+    is_leaving: bool = False
+    """Whether it is to run nothing any more: this run takes it out of the fleet."""
 
     @property
     def drained(self) -> Drained | None:
@@ -45,7 +47,9 @@ class Member:
         return self.translated_to or self.address
 
     def part(self, role: str) -> PartSpec | None:
-        """What the host is to run of a role; None where it is not in the role's group."""
+        """What the host is to run of a role; None: it is not in the role's group, or leaves."""
+        if self.is_leaving:
+            return None
         wanted = {ROLE_OF_GROUP[group] for group in self.groups if group in ROLE_OF_GROUP}
         return self.wanted.part(role) if role in wanted else None
 
@@ -71,6 +75,11 @@ class Fleet:
     def __getitem__(self, name: str) -> Member:
         return next(member for member in self.members if member.name == name)
 
+    def without_limited(self) -> Fleet:
+        """The fleet that the hosts in the limit leave."""
+        members = (replace(m, is_leaving=m.in_limit) for m in self.members)
+        return replace(self, members=tuple(members))
+
     def running(self, role: str) -> list[Member]:
         """The hosts that are to run a role."""
         return [member for member in self.members if member.part(role)]
@@ -82,10 +91,13 @@ class Fleet:
     def staying(self, member: Member, away: Collection[str]) -> Member:
         """A host to look from while this one may go down; itself, where there is no other.
 
-        A drained one may be switched off at any time: only where no other is left.
+        A drained one may be switched off at any time: only where no other is left. So may one that
+        leaves.
         """
         others = [other for other in self if other.name not in {member.name, *away}]
-        return min(others, key=lambda other: bool(other.drained), default=member)
+        return min(
+            others, key=lambda other: bool(other.drained or other.is_leaving), default=member
+        )
 
     @property
     def registry_connection(self) -> str:

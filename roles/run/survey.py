@@ -49,12 +49,17 @@ _lock = BoundedSemaphore()
 
 
 def survey(
-    roles: tuple[Role, ...] = SYSTEM, wishes: Wishes = said, with_drained: bool = False
+    roles: tuple[Role, ...] = SYSTEM,
+    wishes: Wishes = said,
+    *,
+    with_drained: bool = False,
+    leaving: bool = False,
 ) -> None:
     """Survey the whole inventory, once; to be called first in a deploy file.
 
     `roles` are those that the deploy file composes, in its order; `wishes` tells what is wanted. A
-    drained host is left out, unless `with_drained`.
+    drained host is left out, unless `with_drained`. With `leaving` the limit's hosts leave the
+    fleet.
 
     Raises:
         DeployError: the run is refused; carries every problem.
@@ -66,7 +71,7 @@ def survey(
             _announce(state, surveyed_fleet(state), roles)
             return
         try:
-            fleet = _survey(state, roles, wishes, with_drained)
+            fleet = _survey(state, roles, wishes, with_drained or leaving, leaving)
         except Refused as refused:
             found = report.counted(len(refused.problems), "problem")
             raise DeployError(f"{found}, and nothing was changed:\n{refused}") from None
@@ -82,7 +87,9 @@ def survey(
             raise DeployError("there is no terminal to ask on; add -y, or --dry to look only")
 
 
-def _survey(state: State, roles: tuple[Role, ...], wishes: Wishes, with_drained: bool) -> Fleet:
+def _survey(
+    state: State, roles: tuple[Role, ...], wishes: Wishes, with_drained: bool, leaving: bool
+) -> Fleet:
     problems = list(_refused_options())
     reading = read(state, wishes)
     _refuse_leased(reading.observed)
@@ -92,6 +99,7 @@ def _survey(state: State, roles: tuple[Role, ...], wishes: Wishes, with_drained:
     problems += _unreachable_problems(reading, absent)
     fleet = away.marked(fleet, absent)
     fleet = fleet if with_drained else away.left_out(fleet)
+    fleet = fleet.without_limited() if leaving else fleet
     problems += [*host_check.check(fleet, _host_checks(roles)), *conflicts.check(fleet)]
     problems += asked.check(fleet, roles, options.current().deploys)
     problems += [problem for role in roles for problem in role.check(fleet)]

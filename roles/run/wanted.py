@@ -82,6 +82,8 @@ class Wanted(Data):
     images: ImagesSpec = ImagesSpec()
     logs: LogsWish | None = None
     """What deploy/logs.py is asked for, by --data."""
+    purge: bool | None = None
+    """Whether deploy/retire.py takes the data and logs of the parts away, too."""
     registry: RegistrySpec = RegistrySpec()
     soa_engine: SoaEngineSpec | None = None
     proxy: ProxySpec | None = None

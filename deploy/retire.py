@@ -1,0 +1,25 @@
+"""Hosts leave for good: called no more, then emptied of what Dockyard ran there.
+
+    pyinfra INVENTORY deploy/retire.py --limit HOST [--data purge=true] [--dry] [-y]
+
+Their containers and images go; directories with data and logs only with `purge`. The Docker engine
+and the host's own settings stay. Where a server of the registry leaves, the others are told the new
+list of its addresses by an ordinary rollout. Also: dockyard retire HOST.
+"""
+
+from roles.proxy.deploy import run_proxy
+from roles.registry.deploy import run_registry
+from roles.release.deploy import record_release
+from roles.retire.deploy import ROLES, retire_hosts
+from roles.run.survey import survey
+from roles.sdk.deploy import run_sdk
+from roles.soa_engine.deploy import run_engine
+
+survey(ROLES, leaving=True)
+
+retire_hosts()
+run_registry()
+run_engine()
+run_proxy()
+run_sdk()
+record_release()
