@@ -1,4 +1,5 @@
-"""A host that is made a control machine: Dockyard in it, its Python packages brought along."""
+"""A host that is made a control machine: Dockyard in it, its Python packages brought along; and the
+account on other hosts that may only read them, as docs/drift.md has it."""
 
 from __future__ import annotations
 
@@ -29,3 +30,27 @@ def bring(host: LabHost, directory: str, scratch: Path) -> None:
 def _send(host: LabHost, directory: str, archive: bytes) -> None:
     unpack = f"mkdir -p {directory} && tar -x -C {directory}"
     subprocess.run([*host.ssh_command(), unpack], input=archive, check=True, timeout=60)
+
+
+PROBE = "/usr/local/sbin/dockyard-probe"
+READER = "dockyard-drift"
+
+
+def let_read(host: LabHost, product: Path, public_key: str) -> None:
+    """Have whoever has this key run the probe of a product's copy on a host, and nothing else."""
+    probe = product / "roles/observed/probe.sh"
+    host.feed(probe, "install -D -m 644 /dev/stdin /usr/local/lib/dockyard/probe.sh")
+    host.feed(product / "files/drift-probe/dockyard-probe", f"install -m 755 /dev/stdin {PROBE}")
+    host.run(f"id {READER} 2>/dev/null || useradd --create-home --shell /bin/sh {READER}")
+    rules = f"/etc/sudoers.d/{READER}"
+    rule = f"{READER} ALL=(root) NOPASSWD: {PROBE}"
+    host.run(f"echo '{rule}' | install -m 440 /dev/stdin {rules} && visudo -c")
+    command = f'command="sudo -n {PROBE} \\"$SSH_ORIGINAL_COMMAND\\""'
+    home = f"/home/{READER}/.ssh"
+    host.run(f"install -d -m 700 -o {READER} {home}")
+    line = f"restrict,port-forwarding,{command} {public_key}"
+    host.feed(line.encode(), f"install -o {READER} /dev/stdin {home}/authorized_keys")
+
+
+def let_read_no_more(host: LabHost) -> None:
+    host.run(f"userdel -r {READER}; rm -r /etc/sudoers.d/{READER} /usr/local/lib/dockyard {PROBE}")

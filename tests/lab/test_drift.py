@@ -14,6 +14,7 @@ import pytest
 from tests.lab import Lab, LabHost
 from tests.lab.by_hand import Edit, remake
 from tests.lab.conftest import Fleet
+from tests.lab.control import let_read, let_read_no_more
 from tests.lab.load import load
 from tests.lab.reading import (
     ENGINES,
@@ -24,6 +25,7 @@ from tests.lab.reading import (
     up,
     wait_until,
 )
+from tests.lab.running import Listed
 from tests.lab.test_failures import RATE_PER_S
 from tests.lab.test_proof import serves
 
@@ -297,6 +299,83 @@ def test_an_engine_that_hangs_and_one_that_is_stopped(mended: Fleet) -> None:
     )
 
 
+ODD = {
+    "garbage": "head -c 20000 /dev/urandom",
+    "half": 'sh "$@" | head -c 3000',
+    "greeting": 'echo "Welcome, traveller"; exec sh "$@"',
+    "asleep": "exec sleep 300",
+}
+"""What answers a login instead of a shell."""
+
+
+def odd(host: LabHost, what: str) -> None:
+    """Give a host an account with root's rights and keys, and such a shell."""
+    script = f"#!/bin/sh\n{ODD[what]}\n"
+    host.feed(script.encode(), f"install -m 755 /dev/stdin /usr/local/bin/{what}")
+    host.run(f"useradd -o -u 0 -m -s /usr/local/bin/{what} {what} && cp -r /root/.ssh /home/{what}")
+
+
+def test_what_odd_hosts_say_is_no_finding(mended: Fleet) -> None:
+    entries = [Listed(mended.registry)]
+    for host, what in zip(mended.apps, ODD, strict=False):
+        odd(host, what)
+        entries.append(Listed(host, {"ssh_user": what}))
+    listed = mended.checkout.inventory(entries, base_image=mended.lab.base_image())
+    checked = drift(replace(mended, inventory=listed))
+    for host, what in zip(mended.apps, ODD, strict=False):
+        host.run(f"userdel -f {what}; rm -r /home/{what} /usr/local/bin/{what}")
+    garbage, half, greeting = mended.apps
+    assert (checked.exit_code, checked.found) == (NOT_CHECKED, set()), checked.stderr
+    for host in (garbage, half):
+        state, why = state_of(checked, host)
+        assert (state, "ended early" in why) == ("not checked", True), why
+    assert state_of(checked, greeting)[0] == "in sync"
+
+
+def test_a_host_with_another_key_is_sent_nothing(synced: Fleet, tmp_path: Path) -> None:
+    other = synced.apps[0]
+    known = other.known_hosts.read_text().splitlines()
+    place = f"{synced.apps[1].address} "
+    theirs = next(line.removeprefix(place) for line in known if line.startswith(place))
+    wrong = [line for line in known if not line.startswith(f"{other.address} ")]
+    (tmp_path / "known").write_text("\n".join([*wrong, f"{other.address} {theirs}"]) + "\n")
+    since = other.run("date +%s").stdout.strip()
+    checked = drift(synced, "--data", f"ssh_known_hosts_file={tmp_path / 'known'}")
+    assert (checked.exit_code, checked.found) == (NOT_CHECKED, set()), checked.stderr
+    state, why = state_of(checked, other)
+    assert (state, "host key" in why.lower()) == ("not checked", True), why
+    said = other.run(f"journalctl --quiet --since @{since} -t sshd").stdout
+    assert "[preauth]" in said and "Accepted" not in said and "Failed" not in said
+
+
+def test_where_no_host_can_be_reached_each_is_named(synced: Fleet) -> None:
+    checked = drift(synced, "--data", "ssh_port=1")
+    assert (checked.exit_code, checked.found) == (NOT_CHECKED, set()), checked.stderr
+    assert {one["name"]: one["state"] for one in checked.told["hosts"]} == {
+        host.name: "not checked" for host in synced.hosts
+    }
+
+
+def test_what_a_container_says_of_itself_steers_no_terminal(mended: Fleet) -> None:
+    host = mended.apps[0]
+    remake(host, SDK if "sdk" in host.groups else PROXY, label("a\x1b]0;b", "\x1b[2J\x1b[31m"))
+    table = mended.checkout.dockyard("drift", mended.inventory)
+    assert table.returncode == DRIFT
+    assert "labels.a" in table.stdout and "\x1b" not in table.stdout
+
+
+@pytest.mark.full
+def test_a_host_that_hangs_after_the_login(mended: Fleet) -> None:
+    host = mended.apps[0]
+    odd(host, "asleep")
+    entries = [Listed(h, {"ssh_user": "asleep"} if h == host else {}) for h in mended.hosts]
+    listed = mended.checkout.inventory(entries, base_image=mended.lab.base_image())
+    checked = drift(replace(mended, inventory=listed))
+    host.run("pkill -f 'sleep 300'; userdel -f asleep; rm -r /home/asleep /usr/local/bin/asleep")
+    assert (checked.exit_code, checked.found) == (NOT_CHECKED, set()), checked.stderr
+    assert "did not end within" in state_of(checked, host)[1]
+
+
 @pytest.mark.full
 def test_a_host_that_is_switched_off(synced: Fleet) -> None:
     host = synced.apps[2]
@@ -315,21 +394,8 @@ def test_a_key_that_may_only_read(synced: Fleet, tmp_path: Path) -> None:
     """As docs/drift.md has it, on every host."""
     key = tmp_path / "key"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
-    own = "/usr/local/sbin/dockyard-probe"
-    product = synced.checkout.directory
     for host in synced.hosts:
-        probe = product / "roles/observed/probe.sh"
-        host.feed(probe, "install -D -m 644 /dev/stdin /usr/local/lib/dockyard/probe.sh")
-        host.feed(product / "files/drift-probe/dockyard-probe", f"install -m 755 /dev/stdin {own}")
-        host.run("id dockyard-drift || useradd --create-home --shell /bin/sh dockyard-drift")
-        rule = f"dockyard-drift ALL=(root) NOPASSWD: {own}"
-        rules = "/etc/sudoers.d/dockyard-drift"
-        host.run(f"echo '{rule}' | install -m 440 /dev/stdin {rules} && visudo -c")
-        command = f'command="sudo -n {own} \\"$SSH_ORIGINAL_COMMAND\\""'
-        line = f"restrict,port-forwarding,{command} {key.with_suffix('.pub').read_text()}"
-        home = "/home/dockyard-drift/.ssh"
-        host.run(f"install -d -m 700 -o dockyard-drift {home}")
-        host.feed(line.encode(), f"install -o dockyard-drift /dev/stdin {home}/authorized_keys")
+        let_read(host, synced.checkout.directory, key.with_suffix(".pub").read_text())
     login = ("--data", "ssh_user=dockyard-drift", "--data", f"ssh_key={key}")
     checked = drift(synced, *login)
     assert (checked.exit_code, checked.found) == (IN_SYNC, set()), checked.stderr
@@ -343,9 +409,7 @@ def test_a_key_that_may_only_read(synced: Fleet, tmp_path: Path) -> None:
     assert "mine" not in said.stdout
     assert host.run("test -e /tmp/written", check=False).returncode == 1
     for host in synced.hosts:
-        host.run(
-            "userdel -r dockyard-drift; rm -r /etc/sudoers.d/dockyard-drift /usr/local/lib/dockyard"
-        )
+        let_read_no_more(host)
 
 
 @pytest.mark.full

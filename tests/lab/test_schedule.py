@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.lab import Lab, LabHost
-from tests.lab.control import bring
+from tests.lab.control import READER, bring, let_read
+from tests.lab.reading import wait_until
+from tests.lab.running import Checkout
 
 PROJECT = "/opt/dockyard"
 HOME = "/var/lib/dockyard-drift"
@@ -133,3 +138,88 @@ def test_who_is_not_root_is_told_so(machine: LabHost) -> None:
     deploy = ".venv/bin/pyinfra @local deploy/schedule_drift.py -y"
     said = machine.run(f"cd {PROJECT} && {words} {deploy} 2>&1; true", timeout_s=60).stdout
     assert "only root makes accounts and schedules; run it as root, or add --sudo" in said
+
+
+WATCHED = "inventories/watched.py"
+METRICS = "/srv/metrics"
+HOOK = """#!/bin/sh
+cat >"$HOME/told.new" && mv "$HOME/told.new" "$HOME/told.$(date +%s%N)"
+"""
+EVERY_5_S = r"[Timer]\nOnCalendar=\nOnCalendar=*:*:0/5\nRandomizedDelaySec=0\nAccuracySec=1s\n"
+
+
+def test_it_checks_the_others_and_calls_the_hook_when_something_changes(
+    machine: LabHost, tmp_path: Path
+) -> None:
+    """The timer itself starts the check; nobody calls it."""
+    lab = Lab("watched")
+    lab.up(hosts=1, registry=1, with_docker=True)
+    try:
+        checkout = Checkout.make(tmp_path / "product")
+        inventory = checkout.inventory(lab.hosts, base_image=lab.base_image())
+        deployed = checkout.run(inventory, "-y")
+        assert deployed.exit_code == 0, deployed.output
+        _watch(machine, lab, checkout)
+        wait_until(lambda: _last(machine).get("exit_code") == 0, "a check has found nothing", 120)
+        assert _told(machine) == []
+
+        lab["app-1"].run("docker update --pids-limit 99 osp-proxy")
+        wait_until(lambda: len(_told(machine)) == 1, "the hook was called", 120)
+        [first] = _told(machine)
+        assert (first["change"], [one["path"] for one in first["new"]]) == (
+            "drift",
+            ["osp-proxy.pids"],
+        )
+        metrics = machine.run(f"cat {METRICS}/drift.prom").stdout
+        families = {each.name: each for each in text_string_to_metric_families(metrics)}
+        counts = families["dockyard_drift_findings"].samples
+        assert [(s.labels["host"], s.labels["role"]) for s in counts if s.value] == [
+            ("app-1", "proxy")
+        ]
+
+        mended = checkout.run(inventory, "-y")
+        assert mended.exit_code == 0, mended.output
+        wait_until(lambda: len(_told(machine)) == 2, "the hook was called again", 120)
+        assert _told(machine)[1]["change"] == "resolved"
+    finally:
+        machine.run("systemctl stop dockyard-drift.timer", check=False)
+        lab.down()
+
+
+def _watch(machine: LabHost, lab: Lab, checkout: Checkout) -> None:
+    """Have the machine's own check look at a lab, every few seconds."""
+    groups = {
+        group: [host.name for host in lab.hosts if group in host.groups]
+        for group in ("registry", "engine", "proxy", "sdk")
+    }
+    every = [(host.name, {"ssh_hostname": host.address}) for host in lab.hosts]
+    lines = [f"every = {every!r}", *(f"{group} = {names!r}" for group, names in groups.items())]
+    machine.feed("\n".join(lines).encode(), f"cat >{PROJECT}/{WATCHED}")
+    machine.feed(lab.known_hosts, f"cat >{PROJECT}/inventories/known_hosts")
+    account = f"useradd --system --no-create-home --home-dir {HOME} --shell /usr/sbin/nologin"
+    machine.run(f"install -d {METRICS} && {account} {READER} && chgrp {READER} {METRICS}")
+    machine.run(f"chmod g+rwx {METRICS}")
+    machine.feed(HOOK.encode(), "install -m 755 /dev/stdin /usr/local/bin/hook")
+    textfile = f"{METRICS}/drift.prom"
+    code, said = schedule(
+        machine, "-y", inventory=WATCHED, hook="/usr/local/bin/hook", textfile=textfile
+    )
+    assert code == 0, said
+    key = machine.run(f"cat {KEY}.pub").stdout
+    for host in lab.hosts:
+        let_read(host, checkout.directory, key)
+    folder = f"{UNITS}.timer.d"
+    machine.run(f"mkdir -p {folder} && printf '{EVERY_5_S}' >{folder}/often.conf")
+    machine.run("systemctl daemon-reload && systemctl restart dockyard-drift.timer")
+
+
+def _last(machine: LabHost) -> dict[str, Any]:
+    """The last report; empty where there is none yet."""
+    found = machine.run(f"cat {HOME}/last.json", check=False).stdout
+    return dict(json.loads(found)) if found else {}
+
+
+def _told(machine: LabHost) -> list[dict[str, Any]]:
+    """What the hook was given, one document a call, the first first."""
+    names = machine.run(f"ls {HOME} | grep -E '^told.[0-9]+$' | sort", check=False).stdout.split()
+    return [json.loads(machine.run(f"cat {HOME}/{name}").stdout) for name in names]
