@@ -69,7 +69,7 @@ constraints:  ## Pin the newest versions that pyproject.toml allows, with their 
 	  --no-emit-index-url --python-version 3.11 --upgrade --quiet --output-file constraints.txt
 
 clean:  ## Take away the labs and everything that was made here
-	if [ -e "$${DOCKYARD_LAB_DIR:-/var/lib/dockyard-lab}" ]; then \
+	if ls -d "$${DOCKYARD_LAB_DIR:-/var/lib/dockyard-lab}"/*/ >/dev/null 2>&1; then \
 	  $(MAKE) .venv/ready && $(PYTHON) -m tests.lab down --all; fi
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache *.egg-info
 	find . -name __pycache__ -prune -exec rm -rf {} +

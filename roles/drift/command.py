@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -188,14 +187,13 @@ def _found(inventory: str) -> str:
 
 
 def _read(given: Sequence[str]) -> dict[str, Any]:
-    """Read `KEY=VALUE`, the value as JSON where it is such, as pyinfra does."""
+    """Read `KEY=VALUE` as pyinfra does."""
+    from pyinfra_cli.util import parse_cli_arg
+
     found: dict[str, Any] = {}
     for each in given:
         key, sign, value = each.partition("=")
         if not sign or not key:
             raise click.UsageError(f"--data {each}: expected KEY=VALUE")
-        try:
-            found[key] = json.loads(value)
-        except ValueError:
-            found[key] = value
+        found[key] = parse_cli_arg(value)
     return found
