@@ -13,7 +13,7 @@ from pyinfra.api.exceptions import ConnectError
 
 from roles.drift import across, hosts
 from roles.drift.ignore import ignored
-from roles.drift.model import Finding, HostResult, Report, counted
+from roles.drift.model import Finding, HostResult, Report, that_drift
 from roles.observed import channel
 from roles.run import away, busy
 from roles.run.current import AT_ONCE
@@ -123,5 +123,5 @@ def _result(
     drained = next((member.drained for member in fleet if member.name == host.name), None)
     if drained:
         return HostResult(host.name, groups, "maintenance", f"drained {drained}")
-    differs = any(one.host == host.name for one in counted(findings))
+    differs = any(one.host == host.name for one in that_drift(findings))
     return HostResult(host.name, groups, "drift" if differs else "in sync")

@@ -72,7 +72,7 @@ class Report:
     def drift(self) -> tuple[Finding, ...]:
         """The findings that count: neither ignored, nor unmanaged, nor of a drained host."""
         away = {host.name for host in self.hosts if host.state == "maintenance"}
-        return tuple(f for f in counted(self.findings) if f.host not in away)
+        return tuple(f for f in that_drift(self.findings) if f.host not in away)
 
     @property
     def unmanaged(self) -> tuple[Finding, ...]:
@@ -86,5 +86,5 @@ class Report:
         return IN_SYNC if is_whole else NOT_CHECKED
 
 
-def counted(findings: Iterable[Finding]) -> list[Finding]:
+def that_drift(findings: Iterable[Finding]) -> list[Finding]:
     return [found for found in findings if found.kind != "unmanaged" and found.ignored is None]
