@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,11 @@ TYPES: tuple[tuple[str, ...], ...] = (
     ("rsa-sha2-512", "rsa-sha2-256"),
 )
 """A server shows one key for each connection: one of these kinds that it has."""
+
+_SILENT = logging.getLogger("dockyard.scan")
+"""What paramiko says of a server that has no key of the type that is asked for."""
+_SILENT.addHandler(logging.NullHandler())
+_SILENT.propagate = False
 
 
 class NotScanned(Exception):
@@ -54,6 +60,7 @@ def _shown(
     """The server's key of these types; None where it has none."""
     transport = Transport(_connected(place, bastion, limit_s))
     try:
+        transport.set_log_channel(_SILENT.name)
         transport.banner_timeout = limit_s
         transport.get_security_options().key_types = types
         transport.start_client(timeout=limit_s)
