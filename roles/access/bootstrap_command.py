@@ -95,7 +95,7 @@ def bootstrap(
     if via:
         wanted["via"] = list(via)
     if data:
-        wanted["data"] = nested(read_data(data))
+        wanted["data"] = nested(read_data(data, "--set"))
     _list(path, inventory, name, wanted, yes)
     sys.exit(_run(inventory, path, name, access, yes))
 

@@ -18,6 +18,7 @@ from roles.observed import channel
 
 ASK_S = 30
 SUDO_PROMPTED = "prompted_sudo_password"
+"""Where pyinfra keeps a sudo password that it was told; `--debug-operations` doesn't show it."""
 OF_LOGIN = frozenset(
     {
         "username",
@@ -34,6 +35,7 @@ OF_LOGIN = frozenset(
 NOBODY = ("no authentication methods available", "too many authentication failures")
 
 _OVERRIDDEN = ("ssh_user", *auth_argument_meta)
+_PROMPTED_BEFORE = "dockyard_prompted_before"
 
 
 def connect(state: State, host: Host, ordinary: Callable[[], None]) -> None:
@@ -47,8 +49,7 @@ def connect(state: State, host: Host, ordinary: Callable[[], None]) -> None:
     access: FirstAccess | None = host.connector_data.get(ACCESS)
     if access is None or not isinstance(host.connector, SSHConnector):
         return ordinary()
-    for key in _OVERRIDDEN:
-        host.data.override_datas.pop(key, None)
+    _be_ordinary(host)
     try:
         ordinary()
     except ConnectError as error:
@@ -83,8 +84,8 @@ def prove(state: State, host: Host) -> str | None:
     twin = Host(host.name, host.inventory, host.groups, host.connector_cls)
     twin.init(state)
     be_strict(twin)
-    if SUDO_PROMPTED in host.connector_data:
-        twin.connector_data[SUDO_PROMPTED] = host.connector_data[SUDO_PROMPTED]
+    prompted = _PROMPTED_BEFORE if _PROMPTED_BEFORE in host.connector_data else SUDO_PROMPTED
+    twin.connector_data[SUDO_PROMPTED] = host.connector_data.get(prompted)
     try:
         twin.connector.connect()
         return _why_not_root(state, twin)
@@ -190,8 +191,18 @@ def _become_root(host: Host, access: FirstAccess) -> None:
         setattr(host.data, key, None if key.endswith(("_user", "_password", "_shell")) else False)
     host.data.ssh_user = access.spec.user
     host.data._sudo = by_sudo
-    if by_sudo and access.sudo_password:
-        host.data._sudo_password = access.sudo_password.reveal()
+    host.connector_data[_PROMPTED_BEFORE] = host.connector_data.get(SUDO_PROMPTED)
+    host.connector_data[SUDO_PROMPTED] = (
+        access.sudo_password.reveal() if by_sudo and access.sudo_password else None
+    )
+
+
+def _be_ordinary(host: Host) -> None:
+    """Take back what `_become_root` has said: the inventory's own login is tried anew."""
+    for key in _OVERRIDDEN:
+        host.data.override_datas.pop(key, None)
+    if _PROMPTED_BEFORE in host.connector_data:
+        host.connector_data[SUDO_PROMPTED] = host.connector_data.pop(_PROMPTED_BEFORE)
 
 
 def _close(host: Host) -> None:

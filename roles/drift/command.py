@@ -190,13 +190,13 @@ def found_inventory(inventory: str) -> str:
     raise click.UsageError(text)
 
 
-def read_data(given: Sequence[str]) -> dict[str, Any]:
+def read_data(given: Sequence[str], option: str = "--data") -> dict[str, Any]:
     """Read `KEY=VALUE`, the value as JSON where it is such, as pyinfra does."""
     found: dict[str, Any] = {}
     for each in given:
         key, sign, value = each.partition("=")
         if not sign or not key:
-            raise click.UsageError(f"--data {each}: expected KEY=VALUE")
+            raise click.UsageError(f"{option} {each}: expected KEY=VALUE")
         try:
             found[key] = json.loads(value)
         except ValueError:

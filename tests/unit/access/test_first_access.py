@@ -233,6 +233,18 @@ def test_the_proof_is_a_connection_of_its_own(home: Path, programs: Path) -> Non
         assert host.data.ssh_user == "root"
 
 
+def test_the_first_access_lends_the_proof_no_password(home: Path, programs: Path) -> None:
+    access = {"user": "careful", "password": secret(home, PASSWORD)}
+    access["sudo_password"] = secret(home, SUDO_PASSWORD)
+    with Server(users={"careful": [own_key(home), PASSWORD]}, path=programs) as server:
+        pin(home, server)
+        data = {"access": access, "ssh_user": "careful", "_sudo": True}
+        state = started(home, {"app-4": server}, **data)
+        host = connected(state)
+        assert channel.run(state, host, ["id", "-u"], timeout_s=9).text == "0"
+        assert "it asks for a password" in str(prove(state, host))
+
+
 def test_no_first_access_is_said(home: Path) -> None:
     with Server() as server:
         pin(home, server)
@@ -418,7 +430,8 @@ def test_a_bastion_of_an_ssh_config_that_is_not_strict(home: Path) -> None:
     assert "app-4: connection: is reached through jump@localhost:1 by an ssh_config" in told
 
 
-def test_nothing_that_is_printed_holds_a_secret(home: Path, programs: Path) -> None:
+@pytest.mark.parametrize("how", ["--debug-all", "--debug-operations"])
+def test_nothing_that_is_printed_holds_a_secret(home: Path, programs: Path, how: str) -> None:
     """A whole run of pyinfra that tells all it can, as root by sudo with a password."""
     access = {
         "user": "careful",
@@ -438,7 +451,7 @@ def test_nothing_that_is_printed_holds_a_secret(home: Path, programs: Path) -> N
             "access": access,
         }
         (home / "fleet.py").write_text(f"new = [('app-4', {data!r})]\n")
-        words = [str(home / "fleet.py"), str(home / "bootstrap.py"), "-y", "-vvv", "--debug-all"]
+        words = [str(home / "fleet.py"), str(home / "bootstrap.py"), "-y", "-vvv", how]
         run = subprocess.run(
             [str(Path(sys.executable).with_name("pyinfra")), *words],
             cwd=ROOT,
@@ -450,6 +463,6 @@ def test_nothing_that_is_printed_holds_a_secret(home: Path, programs: Path) -> N
         assert server.tried[-1] == ("careful", "password")
     printed = run.stdout + run.stderr
     assert run.returncode == 0, printed
-    assert "sudo -H -S" in printed, "the process list was not shown"
+    assert how != "--debug-all" or "sudo -H -S" in printed, "the process list was not shown"
     assert PASSWORD not in printed.replace(f"secret-{PASSWORD}", "")
     assert SUDO_PASSWORD not in printed.replace(f"secret-{SUDO_PASSWORD}", "")
