@@ -10,6 +10,8 @@ from pathlib import Path
 
 import click
 
+from roles.access.bootstrap_command import bootstrap
+from roles.access.hostkeys_command import hostkeys
 from roles.drift.command import drift
 
 click.UsageError.exit_code = 1
@@ -78,7 +80,9 @@ def logs(inventory: str, part: str, host: str | None, follow: bool, tail: int) -
     run(inventory, "logs.py", host, asked)
 
 
+main.add_command(bootstrap)
 main.add_command(drift)
+main.add_command(hostkeys)
 
 
 def run(

@@ -1,5 +1,24 @@
 """What holds for every host. A group's own file, then the host in the inventory, say it finer."""
 
+# How deploy/bootstrap.py logs in to a host that does not know us yet, where the login that the
+# inventory says fails. Nothing else uses it; a host that lets the ordinary user in never sees it.
+# Finer per host in the inventory, or for one run: --data access.user=debian
+access = {
+    # Who logs in. Another than root becomes root by sudo.
+    "user": "root",
+    # A private key file of this machine ("~/.ssh/first_key"): one try, with no agent beside it.
+    "key": None,
+    # "prompt" asks once for all hosts of a run; {"file": PATH} is a file of mode 0600 with one
+    # line; {"command": "pass show fleet/root"} prints it. Never the password itself: this file is
+    # read by many. One try per host.
+    "password": None,
+    # What sudo asks that user for, said in the same three ways. None: it asks for nothing.
+    "sudo_password": None,
+    # Of a host's key, as its console shows it ("SHA256:..."); only sensible per host. A host whose
+    # key is neither pinned nor said here is shown and confirmed at the terminal, or refused.
+    "fingerprint": None,
+}
+
 # The host's real address, told to its containers and registered by them. "auto" takes the source
 # of the host's route towards the registry. Where other hosts reach it at another, say for all hosts
 # an interface ("eth1") or a network that the address is in ("10.1.0.0/16", "2001:db8:1::/64"), or

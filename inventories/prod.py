@@ -1,7 +1,9 @@
 """Production: an example to start from. Its hosts stand in prod.yaml."""
 
-from inventories.host_list import read
+from inventories.host_list import KNOWN_HOSTS, read
 
+# For hosts behind bastions (`via`), bastion_key="~/.ssh/..." names a key that these let in; without
+# it, the agent's keys and this account's own are tried.
 _groups = read("inventories/prod.yaml")
 
 registry = _groups["registry"]
@@ -14,9 +16,10 @@ prod = (
     {
         # Who logs in. A user other than root needs sudo: add "_sudo": True, or --sudo when you run.
         "ssh_user": "root",
-        # The keys of all hosts, one `ssh-keyscan` line each that somebody has compared. An unknown
-        # or changed key ends the connection before anything is sent.
-        "ssh_known_hosts_file": "inventories/known_hosts",
+        # The keys of all hosts and bastions that somebody has compared; `dockyard hostkeys` lists,
+        # compares and pins them. An unknown or changed key ends the connection before anything is
+        # sent.
+        "ssh_known_hosts_file": KNOWN_HOSTS,
         "ssh_strict_host_key_checking": "yes",
     },
 )

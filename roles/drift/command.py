@@ -56,7 +56,7 @@ def drift(
         raise click.UsageError("--textfile and --hook need --record DIR: it knows what has changed")
     if fix and not given["yes"] and not sys.stdin.isatty():
         raise click.UsageError("there is no terminal to ask on before --fix deploys; add -y")
-    path, data = _found(inventory or usual), _read(given["data"])
+    path, data = found_inventory(inventory or usual), read_data(given["data"])
     sys.path.insert(0, str(ROOT))
     os.chdir(ROOT)
     with _as_errors(), _alone(history["record"]):
@@ -139,8 +139,11 @@ def _mend(inventory: str, report: Report, data: Sequence[str]) -> None:
 
 def _start_again() -> None:
     """Check anew: pyinfra keeps inventories and host keys as long as a process lives."""
+    from roles.access.bastions import remove_written
+
     words = [word for word in sys.argv[1:] if word != "--fix"]
     os.chdir(_STARTED_IN)
+    remove_written()
     os.execv(sys.executable, [sys.executable, "-m", "deploy.cli", *words])
 
 
@@ -177,7 +180,7 @@ def _absolute(path: str | None) -> Path | None:
     return Path(path).absolute() if path else None
 
 
-def _found(inventory: str) -> str:
+def found_inventory(inventory: str) -> str:
     """The inventory's absolute path, from where we are or from the project's folder."""
     for folder in (Path.cwd(), ROOT):
         if (folder / inventory).is_file():
@@ -186,7 +189,7 @@ def _found(inventory: str) -> str:
     raise click.UsageError(text)
 
 
-def _read(given: Sequence[str]) -> dict[str, Any]:
+def read_data(given: Sequence[str], option: str = "--data") -> dict[str, Any]:
     """Read `KEY=VALUE` as pyinfra does."""
     from pyinfra_cli.util import parse_cli_arg
 
@@ -194,6 +197,6 @@ def _read(given: Sequence[str]) -> dict[str, Any]:
     for each in given:
         key, sign, value = each.partition("=")
         if not sign or not key:
-            raise click.UsageError(f"--data {each}: expected KEY=VALUE")
+            raise click.UsageError(f"{option} {each}: expected KEY=VALUE")
         found[key] = parse_cli_arg(value)
     return found

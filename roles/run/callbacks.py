@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from fnmatch import fnmatch
 from weakref import WeakSet
 
@@ -11,6 +11,7 @@ from pyinfra.api.exceptions import ConnectError, InventoryError, PyinfraError
 from pyinfra.api.state import BaseStateCallback
 from pyinfra.connectors.ssh import SSHConnector
 
+from roles.access import login
 from roles.observed import forget
 from roles.observed.holding import guard_operations
 from roles.observed.noise import ignore_noise, take_any_bytes
@@ -28,7 +29,10 @@ _prompted: WeakSet[State] = WeakSet()
 class Callbacks(BaseStateCallback):
     @staticmethod
     def host_before_connect(state: State, host: Host) -> None:
-        """Have data that pyinfra can't connect with (no such key file) told like the rest."""
+        """Have data that pyinfra can't connect with (no such key file) told like the rest.
+
+        And where a first access was prepared, have it tried where the ordinary login fails.
+        """
         connect = host.connector.connect
 
         def connect_or_tell() -> None:
@@ -39,7 +43,10 @@ class Callbacks(BaseStateCallback):
             except PyinfraError as error:
                 raise ConnectError(str(error)) from error
 
-        host.connector.connect = connect_or_tell  # type: ignore[method-assign]
+        def connect_somehow() -> None:
+            login.connect(state, host, connect_or_tell)
+
+        host.connector.connect = connect_somehow  # type: ignore[method-assign]
 
     @staticmethod
     def host_connect_error(state: State, host: Host, error: ConnectError) -> None:
@@ -79,10 +86,13 @@ def connect_error(host: Host) -> str:
     return error
 
 
-def listen(state: State, limit: Iterable[str] = ()) -> None:
+def listen(
+    state: State, limit: Iterable[str] = (), before_connect: Callable[[State], None] | None = None
+) -> None:
     """Add the callbacks as soon as pyinfra has set its state up, which is before it connects.
 
     A `limit` that names nothing ends the run: pyinfra would do nothing, and call that a success.
+    `before_connect` is called last, when the inventory and its limit are known.
     """
     set_up = state.init
 
@@ -99,5 +109,7 @@ def listen(state: State, limit: Iterable[str] = ()) -> None:
                 )
         state.add_callback_handler(Callbacks())
         take_any_bytes()
+        if before_connect:
+            before_connect(state)
 
     state.init = init  # type: ignore[method-assign]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import click
 import pyinfra_cli.cli
@@ -15,7 +16,11 @@ from pyinfra.api import DeployError, State
 from pyinfra.api.state import StateStage
 from pyinfra.context import ctx_state
 
+from roles.access import first
 from roles.run import callbacks, ending, interrupt, reports
+
+BOOTSTRAP = "bootstrap.py"
+"""The deploy file that takes new hosts in."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,11 @@ class Options:
     def asks(self) -> bool:
         """Whether pyinfra will ask before it changes anything."""
         return not (self.dry or self.yes)
+
+    @property
+    def bootstraps(self) -> bool:
+        """Whether new hosts may be logged in to by their first access."""
+        return any(Path(deploy).name == BOOTSTRAP for deploy in self.deploys)
 
 
 _options: Options | None = None
@@ -76,8 +86,14 @@ def capture() -> None:
     pyinfra_cli.cli._set_fail_prompts = lambda state, config: None
     pyinfra_cli.cli.disconnect_all = ending.end_and_disconnect
     interrupt.install()
-    callbacks.listen(ctx_state.get(), given["limit"] or ())
+    callbacks.listen(
+        ctx_state.get(), given["limit"] or (), _prepare if _options.bootstraps else None
+    )
     reports.run_reports(ctx_state.get(), _options.deploys)
+
+
+def _prepare(state: State) -> None:
+    first.prepare(state, has_terminal())
 
 
 def has_terminal() -> bool:

@@ -158,7 +158,8 @@ def _unreachable_problems(reading: Reading, absent: Collection[str]) -> Iterator
     for host, why in reading.unreachable.items():
         if "host key" in why.lower():
             text = (
-                "its host key is not the one that is known; compare it at the host's console first"
+                "its host key is not the one that is known; compare it at the host's console first "
+                f"(`dockyard hostkeys scan {host.name}` shows both, `trust` or `rotate` pins)"
             )
             yield Problem(host.name, "connection", f"{text}: {why}")
         elif "registry" in host.groups:

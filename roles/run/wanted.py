@@ -11,6 +11,7 @@ from pyinfra.api import Host
 from pyinfra.api.arguments import auth_argument_meta
 from pyinfra.connectors.ssh import connector_data_meta
 
+from roles.access.spec import AccessSpec
 from roles.container.part import PartSpec
 from roles.docker_engine.spec import DockerEngineSpec
 from roles.drift.spec import DriftSpec
@@ -61,6 +62,8 @@ ReleaseName = Annotated[str, AfterValidator(_release)]
 class Wanted(Data):
     """Everything that group_data, the inventory and `--data` may say of a host."""
 
+    access: AccessSpec = AccessSpec()
+    """How deploy/bootstrap.py first logs in to a host that does not know us yet."""
     export_ip: Annotated[str, AfterValidator(_wish)] = "auto"
     """`auto`, an address, an interface, or a network that the address is in."""
     export_ip_nat: bool = False

@@ -1,0 +1,151 @@
+"""`dockyard bootstrap`: what is wrong is told before the list is written; then pyinfra runs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from inventories.host_list import parsed
+from roles.access.bootstrap_command import nested
+from tests.unit.access.server import ADDRESS, Server
+
+ROOT = Path(__file__).parents[3]
+CANARY = "canary-4711"
+USUAL = ("127.0.0.9", "--name", "app-4", "--groups", "engine,proxy", "-y")
+LIST = "# ours\nhosts:\n  app-1: {groups: [engine]}\n  app-2: {groups: [sdk], address: 10.0.0.2}\n"
+INVENTORY = """\
+from inventories.host_list import read
+_groups = read({list!r}, {known!r})
+engine, proxy, sdk = _groups["engine"], _groups["proxy"], _groups["sdk"]
+every = (
+    [name for hosts in _groups.values() for name, _ in hosts],
+    {{"ssh_known_hosts_file": {known!r}, "ssh_strict_host_key_checking": "yes"}},
+)
+"""
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    (tmp_path / "fleet.yaml").write_text(LIST)
+    given = {"list": str(tmp_path / "fleet.yaml"), "known": str(tmp_path / "known_hosts")}
+    (tmp_path / "fleet.py").write_text(INVENTORY.format(**given))
+    return tmp_path
+
+
+def bootstrap(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    inventory = str(home / "fleet.py")
+    return subprocess.run(
+        [sys.executable, "-m", "deploy.cli", "-i", inventory, "bootstrap", *words],
+        cwd=ROOT,
+        env={**os.environ, "HOME": str(home)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+@pytest.mark.parametrize(
+    "words, told",
+    [
+        (("10.0.0.4", "--name", "app-1", "--groups", "sdk", "-y"), "app-1: is listed already"),
+        (("10.0.0.2", "--name", "a", "--groups", "sdk", "-y"), "is listed already, as app-2"),
+        (
+            ("10.0.0.4", "--name", "a", "--groups", "sdk,engin", "-y"),
+            "a: groups: there is no group 'engin'; expected some of: registry, engine, proxy, sdk",
+        ),
+        (("10.0.0.4", "--name", "a", "--groups", "", "-y"), "a: groups: missing"),
+        (("10.0.0.4", "--name", "a b", "--groups", "sdk", "-y"), "a b: expected a host's name"),
+        (USUAL[:-1], "there is no terminal to ask on before the list is written; add -y"),
+        ((*USUAL, "--password"), "--password: there is no terminal to ask on; --password-file"),
+        ((*USUAL, "--password-file", "none"), "--password-file none: No such file"),
+        ((*USUAL, "--password-file", "x", "--password-command", "y"), "say one of them"),
+        ((*USUAL, "--key", "none"), "--key none: No such file"),
+        ((*USUAL, "--key", "README.md"), "expected a private key, found something else"),
+        ((*USUAL, "--fingerprint", "SHA256:x"), "'SHA256:' and 43 signs"),
+        ((*USUAL, "--via", "a b"), "app-4: via: expected a bastion such as"),
+        ((*USUAL, "--port", "0"), "0 is not in the range"),
+        ((*USUAL, "--set", "exprt_ip=10.0.0.4"), "app-4: exprt_ip: unknown key; expected one of"),
+        ((*USUAL, "--set", "rollout.batch=0"), "app-4: rollout.batch"),
+        ((*USUAL, "--set", "export_ip"), "--set export_ip: expected KEY=VALUE"),
+        ((*USUAL, "--list", "inventories/prod.yaml"), "does not read inventories/prod.yaml"),
+        ((*USUAL, "--list", "inventories/none.yaml"), "inventories/none.yaml: No such file"),
+    ],
+)
+def test_what_is_wrong_is_told_first(home: Path, words: tuple[str, ...], told: str) -> None:
+    run = bootstrap(home, *words)
+    assert told in run.stderr
+    assert run.returncode == 1
+    assert "Traceback" not in run.stderr
+    assert (home / "fleet.yaml").read_text() == LIST
+
+
+def test_a_list_that_is_wrong_already(home: Path) -> None:
+    (home / "fleet.yaml").write_text(LIST.replace("groups: [sdk]", "grups: [sdk]"))
+    run = bootstrap(home, *USUAL)
+    assert run.returncode == 1
+    assert "app-2: grups: unknown key" in run.stderr
+
+
+def test_others_may_read_the_secret(home: Path) -> None:
+    file = home / "secret"
+    file.write_text(CANARY)
+    file.chmod(0o644)
+    run = bootstrap(home, *USUAL, "--password-file", str(file))
+    assert run.returncode == 1
+    assert "has mode 0644, others may read it; chmod 0600" in run.stderr
+    assert CANARY not in run.stderr
+    assert (home / "fleet.yaml").read_text() == LIST
+
+
+def test_a_host_is_listed_and_stays_so_where_its_run_fails(home: Path) -> None:
+    """Its key is not pinned, and nobody is there to confirm it."""
+    file = home / "secret"
+    file.write_text(CANARY)
+    file.chmod(0o600)
+    with Server() as server:
+        words = (ADDRESS, *USUAL[1:], "--port", str(server.port), "--password-file", str(file))
+        words += ("--set", "export_ip=10.0.0.4", "--user", "debian")
+        run = bootstrap(home, *words)
+        assert server.tried == []
+        assert run.returncode == 1
+        entry = parsed((home / "fleet.yaml").read_text())["app-4"]
+        assert entry.groups == ["engine", "proxy"]
+        assert (entry.address, entry.port, entry.data) == (
+            ADDRESS,
+            server.port,
+            {"export_ip": "10.0.0.4"},
+        )
+        assert (home / "fleet.yaml").read_text().startswith(LIST)
+        assert "\n+  app-4:\n+    groups: [engine, proxy]\n" in run.stderr
+        assert "app-4: host key: is not pinned, and there is no terminal" in run.stderr
+        assert server.keys[0].fingerprint in run.stderr
+        assert "app-4 stays listed in" in run.stderr
+        assert "--limit app-4 -y --data access.user=debian" in run.stderr
+        assert "dockyard hostkeys forget app-4" in run.stderr
+
+        again = bootstrap(home, *words)
+        assert "app-4 is listed in" in again.stderr
+        assert "+  app-4" not in again.stderr
+        other = bootstrap(home, *words[:4], "sdk", *words[5:])
+        assert "app-4: is listed already" in other.stderr
+    assert CANARY not in run.stdout + run.stderr
+
+
+def test_help_teaches() -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "deploy.cli", "bootstrap", "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert "dockyard bootstrap 198.51.100.14 --name app-4 --groups engine,proxy" in run.stdout
+    assert "No password is ever an argument" in run.stdout
+
+
+def test_keys_with_dots() -> None:
+    assert nested({"a.b": 1, "a.c": 2, "d": 3}) == {"a": {"b": 1, "c": 2}, "d": 3}
