@@ -61,6 +61,16 @@ def undrain(inventory: str, host: str, yes: bool) -> None:
 
 
 @main.command()
+@click.argument("host")
+@click.option("--purge", is_flag=True, help="Remove its data and logs, too.")
+@click.option("-y", "--yes", is_flag=True, help="Don't ask.")
+@click.pass_obj
+def retire(inventory: str, host: str, purge: bool, yes: bool) -> None:
+    """Have HOST leave the fleet for good: called no more, emptied, and listed no more."""
+    run(inventory, "retire.py", host, {"purge": purge}, *(["-y"] if yes else []))
+
+
+@main.command()
 @click.option("--host", help="This one alone.")
 @click.pass_obj
 def status(inventory: str, host: str | None) -> None:

@@ -4,22 +4,24 @@
 
 Their containers and images go; directories with data and logs only with `purge`. The Docker engine
 and the host's own settings stay. Where a server of the registry leaves, the others are told the new
-list of its addresses by an ordinary rollout. Also: dockyard retire HOST.
+list of its addresses by an ordinary rollout. Who has left is taken out of the YAML list of hosts.
+Also: dockyard retire HOST.
 """
 
 from roles.proxy.deploy import run_proxy
 from roles.registry.deploy import run_registry
 from roles.release.deploy import record_release
-from roles.retire.deploy import ROLES, retire_hosts
+from roles.retire.deploy import ROLES, retire_hosts, strike_from_list
 from roles.run.survey import survey
 from roles.sdk.deploy import run_sdk
 from roles.soa_engine.deploy import run_engine
 
 survey(ROLES, leaving=True)
 
-retire_hosts()
 run_registry()
+retire_hosts()
 run_engine()
 run_proxy()
 run_sdk()
 record_release()
+strike_from_list()

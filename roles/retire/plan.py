@@ -86,7 +86,7 @@ def changes(member: Member) -> list[Change]:
         found += [Change(member.name, ROLE, f"remove {path}", PURGE) for path in data(member)]
     if member.observed.releases.kept or member.observed.drained:
         found.append(Change(member.name, ROLE, "forget what it has run", why))
-    return found
+    return [*found, Change(member.name, ROLE, "leave the fleet", "asked for")]
 
 
 def is_server(member: Member) -> bool:

@@ -33,14 +33,14 @@ OWN = (RELEASES, PINS, "/var/lib/dockyard/updated", "/var/lib/dockyard/drained")
 
 def commands(state: State) -> Generator[PyinfraCommand, None, None]:
     """What the operation yields; to be called with `_run_once`."""
-    if any(changes(member) for member in leaving(current_fleet(state))):
+    if leaving(current_fleet(state)):
         yield FunctionCommand(_conduct, (), {})
 
 
 def _conduct(state: State, host: Host) -> bool:
     """Have the hosts leave one by one; a server of the registry that leads goes last."""
     fleet = current_fleet(state)
-    going = [before(member) for member in leaving(fleet) if changes(member)]
+    going = [before(member) for member in leaving(fleet)]
     members = leader_last(state, _with(fleet, {m.name for m in going}), going)
     left = {member.name for member in members}
     treatments = [_treatment(state, member, left) for member in members]

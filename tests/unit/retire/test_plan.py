@@ -41,6 +41,7 @@ def test_all_that_goes_is_told_and_nothing_of_others() -> None:
         ("app-2", "remove container proxy", True),
         ("app-2", "remove image engine", False),
         ("app-2", "remove image proxy", False),
+        ("app-2", "leave the fleet", False),
     ]
 
 
@@ -54,9 +55,9 @@ def test_data_goes_only_where_that_is_wished() -> None:
     assert [each.action for each in told if each.why == plan.PURGE] == [f"remove {path}"]
 
 
-def test_a_host_that_is_empty_has_nothing_to_do() -> None:
+def test_a_host_that_is_empty_only_leaves() -> None:
     found = look_again(served("app-2"), "app-2", containers=(), images=(), releases=Releases())
-    assert plan.plan(found) == []
+    assert [each.action for each in plan.plan(found)] == ["leave the fleet"]
 
 
 @pytest.mark.parametrize("names", [(), ("app-1", "app-2", "registry-1")])
