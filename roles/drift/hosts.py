@@ -22,8 +22,8 @@ from roles.soa_engine import plan as soa_engine
 
 ROLES = (docker_engine, images, registry, soa_engine, proxy, sdk)
 TOLD_WITHOUT_ENGINE = ("docker_engine", "host_check")
-REGISTRYS_OWN = ("VIP_CFGCENTER_ZK_CONNECTION", "ZOO_SERVERS")
-"""Variables that tell every server of the registry: not to be judged where one was not read."""
+REGISTRYS_OWN = "VIP_CFGCENTER_ZK_CONNECTION"
+"""The variable that tells every server of the registry: not to be judged where one was not read."""
 
 
 def silent(observed: Observed) -> str | None:

@@ -23,7 +23,7 @@ from roles.observed import Observed
 from roles.proxy import plan as proxy
 from roles.registry import plan as registry
 from roles.release import plan as release
-from roles.run import asked, away, busy, conflicts, lease, options, report
+from roles.run import asked, away, busy, conflicts, joining, lease, options, report
 from roles.run.changes import Change
 from roles.run.current import is_surveyed, remember, surveyed_fleet
 from roles.run.fleet import Fleet
@@ -49,12 +49,16 @@ _lock = BoundedSemaphore()
 
 
 def survey(
-    roles: tuple[Role, ...] = SYSTEM, wishes: Wishes = said, with_drained: bool = False
+    roles: tuple[Role, ...] = SYSTEM,
+    wishes: Wishes = said,
+    with_drained: bool = False,
+    joining: bool = False,
 ) -> None:
     """Survey the whole inventory, once; to be called first in a deploy file.
 
     `roles` are those that the deploy file composes, in its order; `wishes` tells what is wanted. A
-    drained host is left out, unless `with_drained`.
+    drained host is left out, unless `with_drained`. Where hosts are `joining`, so are those in the
+    limit that have to be told of a new registry server, and that is said.
 
     Raises:
         DeployError: the run is refused; carries every problem.
@@ -66,7 +70,7 @@ def survey(
             _announce(state, surveyed_fleet(state), roles)
             return
         try:
-            fleet = _survey(state, roles, wishes, with_drained)
+            fleet = _survey(state, roles, wishes, with_drained, joining)
         except Refused as refused:
             found = report.counted(len(refused.problems), "problem")
             raise DeployError(f"{found}, and nothing was changed:\n{refused}") from None
@@ -82,7 +86,9 @@ def survey(
             raise DeployError("there is no terminal to ask on; add -y, or --dry to look only")
 
 
-def _survey(state: State, roles: tuple[Role, ...], wishes: Wishes, with_drained: bool) -> Fleet:
+def _survey(
+    state: State, roles: tuple[Role, ...], wishes: Wishes, with_drained: bool, is_joining: bool
+) -> Fleet:
     problems = list(_refused_options())
     reading = read(state, wishes)
     _refuse_leased(reading.observed)
@@ -92,14 +98,21 @@ def _survey(state: State, roles: tuple[Role, ...], wishes: Wishes, with_drained:
     problems += _unreachable_problems(reading, absent)
     fleet = away.marked(fleet, absent)
     fleet = fleet if with_drained else away.left_out(fleet)
+    fleet, told = joining.widened(fleet) if is_joining else (fleet, frozenset())
     problems += [*host_check.check(fleet, _host_checks(roles)), *conflicts.check(fleet)]
     problems += asked.check(fleet, roles, options.current().deploys)
     problems += [problem for role in roles for problem in role.check(fleet)]
     if docker_engine in roles:
         fleet, wrong = rehearse(state, fleet, without={problem.host for problem in problems})
         problems += wrong
+    if told and not problems:
+        planned = [change for role in roles for change in role.plan(fleet)]
+        problems += joining.beyond(fleet, told, planned)
     if problems:
         raise Refused(problems)
+    if told:
+        named = ", ".join(sorted(told))
+        logger.info(f"--> Outside the limit, and told the registry's new addresses too: {named}")
     return fleet
 
 

@@ -29,6 +29,8 @@ from roles.observed import (
 )
 from roles.observed.fitness import FEATURES
 from roles.proxy import plan as proxy
+from roles.registry import data as data_dir
+from roles.registry import ensemble
 from roles.registry import plan as registry
 from roles.run.current import remember
 from roles.run.fleet import Fleet, Member
@@ -210,7 +212,7 @@ def fleet(*members: Member | str, unreachable: tuple[str, ...] = ()) -> Fleet:
 
 def serving(found: Fleet) -> Fleet:
     """The fleet with everything on its hosts as is wanted of them."""
-    ids = registry.server_ids(found)
+    ids = ensemble.server_ids(found)
     return replace(found, members=tuple(_serving(found, m, ids) for m in found))
 
 
@@ -299,8 +301,8 @@ def _serving(found: Fleet, one: Member, ids: Mapping[str, int]) -> Member:
         images.append(image(image_of(one, role)))
         containers.append(running(SPECIFY[role](found, one)))
     if one.name in ids:
-        paths[registry.history_path(one)] = Path("directory", "10080:10080", "750")
-        first_lines[registry.myid_path(one)] = str(ids[one.name])
+        paths[data_dir.history_path(one)] = Path("directory", "10080:10080", "750")
+        first_lines[data_dir.myid_path(one)] = str(ids[one.name])
     observed = replace(
         one.observed,
         images=tuple(images),

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from roles.registry.plan import check, container, is_founding, plan, recorded_id, server_ids
+from roles.registry.data import recorded_id
+from roles.registry.ensemble import is_founding, server_ids
+from roles.registry.plan import check, container, plan
 from roles.run.fleet import Fleet, Member
 from tests.unit.build import (
     change,
