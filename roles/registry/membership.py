@@ -76,9 +76,11 @@ def change_members(state: State, host: Host) -> bool:
     fleet = current_fleet(state)
     steps = member_steps(fleet)
     try:
-        for step in _leader_last(state, fleet, steps):
+        ordered = _leader_last(state, fleet, steps)
+        for step in ordered:
             exit_if_interrupted()
-            _take(state, fleet, step)
+            still_leaving = any(s.address is None for s in ordered[ordered.index(step) + 1 :])
+            _take(state, fleet, step, are_all=not still_leaving)
     except FAILURES as error:
         logger.error(f"{ROLE}: {error}")
         return False
@@ -103,19 +105,19 @@ def leave_ensemble(state: State, fleet: Fleet, member: Member) -> None:
     via = next((m for m in rest if modes(state, [m])[m.name]), None) or serving_member(state, fleet)
     try:
         reconfigure(state, via, server_ids(fleet)[member.name], None)
-        prove_ensemble(state, state.inventory.get_host(via.name), rest)
+        prove_ensemble(state, state.inventory.get_host(via.name), rest, are_all=True)
     finally:
         _forget(state, fleet)
 
 
-def _take(state: State, fleet: Fleet, step: MemberStep) -> None:
+def _take(state: State, fleet: Fleet, step: MemberStep, *, are_all: bool) -> None:
     """Through a member that stays; a server that has just joined is proven with the others."""
     via = serving_member(state, fleet)
     reconfigure(state, via, step.number, step.address)
     proven = [*members(fleet)]
     if step.address:
         proven.append(fleet[step.change.host])
-    prove_ensemble(state, state.inventory.get_host(via.name), proven)
+    prove_ensemble(state, state.inventory.get_host(via.name), proven, are_all=are_all)
     done(state, step.change)
     if step.address is None:
         logger.info(f"    server {step.number} has left the ensemble; its container may be stopped")

@@ -13,7 +13,7 @@ from roles.container.instance import Instance
 from roles.container.rollout import Rollout
 from roles.observed.tunnel import forwarded
 from roles.registry.data import server
-from roles.registry.ensemble import ensemble, is_member, members
+from roles.registry.ensemble import ensemble, is_member, leaving, members
 from roles.registry.plan import ROLE, container
 from roles.run.conductor import Away, NotProven, wait_until
 from roles.run.fleet import Fleet, Member
@@ -83,11 +83,15 @@ def aside(
 
 def prove(state: State, fleet: Fleet, member: Member, instance: Instance) -> None:
     """Wait until the whole ensemble serves, with one leader."""
-    prove_ensemble(state, state.inventory.get_host(member.name), members(fleet))
+    host = state.inventory.get_host(member.name)
+    prove_ensemble(state, host, members(fleet), are_all=not leaving(fleet))
 
 
-def prove_ensemble(state: State, host: Host, servers: list[Member]) -> None:
-    """Wait until these servers serve, with one leader; it is said of `host` what is waited for."""
+def prove_ensemble(state: State, host: Host, servers: list[Member], *, are_all: bool) -> None:
+    """Wait until these servers serve, with one leader; it is said of `host` what is waited for.
+
+    Unless they `are_all` of the ensemble, another may be the one that leads.
+    """
 
     def missing() -> str | None:
         found = modes(state, servers)
@@ -95,7 +99,8 @@ def prove_ensemble(state: State, host: Host, servers: list[Member]) -> None:
         if silent:
             return f"{', '.join(silent)} serves nobody yet"
         leaders = [name for name, said in found.items() if said in ("leader", "standalone")]
-        return None if len(leaders) == 1 else f"expected one leader, found {leaders or 'none'}"
+        is_right = len(leaders) == 1 or not (leaders or are_all)
+        return None if is_right else f"expected one leader, found {leaders or 'none'}"
 
     wait_until(host, missing, max(server(member).ready_timeout_s for member in servers))
 
