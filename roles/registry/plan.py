@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from roles.container.instance import current, serving
 from roles.container.plan import container_problems, directory_problems, part_changes
-from roles.container.spec import ContainerSpec, resolve
+from roles.container.spec import PART_LABEL, ContainerSpec, resolve
 from roles.images.plan import image_of
 from roles.registry.data import members_path, myid_path, recorded_id, server
 from roles.registry.ensemble import (
@@ -28,6 +28,8 @@ from roles.run.fleet import Fleet, Member
 from roles.run.problems import Problem
 
 ROLE = "registry"
+OF_MEMBERS = "ensemble"
+"""With `.ID` behind it: what a member that joins or leaves is called where hosts differ."""
 CONNECTION = "VIP_CFGCENTER_ZK_CONNECTION"
 JOIN_ALONE = "deploy/bootstrap.py"
 """The deploy file that lets a server join though its limit names that one alone."""
@@ -76,13 +78,13 @@ def member_steps(fleet: Fleet) -> list[MemberStep]:
     steps = []
     for member in joining(fleet):
         number, address = server_ids(fleet)[member.name], str(member.address)
-        gap = Gap(f"ensemble.{number}", address, has_run.members.get(number, "absent"))
+        gap = Gap(f"{OF_MEMBERS}.{number}", address, has_run.members.get(number, "absent"))
         action, why = f"join the ensemble as server {number}", f"the ensemble is {has_run}"
         change = Change(member.name, ROLE, action, why, gaps=(gap,))
         steps.append(MemberStep(number, address, change))
     stays = [*members(fleet), *fleet.registry_servers][:1]
     for number, address in leaving(fleet).items() if stays else ():
-        gap = Gap(f"ensemble.{number}", "absent", address)
+        gap = Gap(f"{OF_MEMBERS}.{number}", "absent", address)
         action, why = f"have server {number} ({address}) leave the ensemble", f"it is {has_run}"
         change = Change(stays[0].name, ROLE, action, why, gaps=(gap,))
         steps.append(MemberStep(number, None, change))
@@ -159,6 +161,8 @@ def _problems(fleet: Fleet, member: Member) -> Iterator[Problem]:
 def _member_problems(fleet: Fleet) -> Iterator[Problem]:
     """Other members than the ensemble has: it must outlive that, and all must learn of them."""
     has_run, changes = ensemble(fleet), member_changes(fleet)
+    if has_run is None:
+        yield from _others_problems(fleet)
     if has_run is None or not changes:
         return
     wanted = listed(wanted_members(fleet))
@@ -175,6 +179,21 @@ def _member_problems(fleet: Fleet) -> Iterator[Problem]:
             "`registry` back"
         )
         yield Problem(None, "registry.server", text)
+
+
+def _others_problems(fleet: Fleet) -> Iterator[Problem]:
+    """A second ensemble beside one that serves: half of all would register where nobody looks."""
+    for member in fleet:
+        if member in fleet.registry_servers:
+            continue
+        for found in member.observed.containers:
+            if found.running and found.labels.get(PART_LABEL) == ROLE and fleet.registry_servers:
+                text = (
+                    f"a server of the registry runs here ({found.name}), and none of its ensemble "
+                    "is in the group `registry`, where another would be founded; leave one of its "
+                    "servers in the group until the new ones have joined, or remove the container"
+                )
+                yield Problem(member.name, "registry.server", text)
 
 
 def is_told_otherwise(fleet: Fleet, member: Member) -> bool:

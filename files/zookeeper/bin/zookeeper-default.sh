@@ -1,6 +1,7 @@
 #!/bin/bash
 # Runs one member of the registry, or prepares its data folder.
 set -euo pipefail
+shopt -s inherit_errexit
 
 usage() {
     cat >&2 <<'END'
