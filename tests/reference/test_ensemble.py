@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -38,9 +40,7 @@ def servers(jars: Path, tmp_path: Path) -> Iterator[Servers]:
     found.stop(*list(found.processes))
 
 
-def eventually(condition, what: str, timeout_s: float = CHANGE_S) -> None:
-    import time
-
+def eventually(condition: Callable[[], object], what: str, timeout_s: float = CHANGE_S) -> None:
     ends = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < ends, what
@@ -250,7 +250,20 @@ def test_servers_of_a_fixed_list_come_over_one_by_one(servers: Servers, tmp_path
         assert client.exists("/kept")
 
 
-def test_the_password_is_nowhere_but_in_its_file(servers: Servers) -> None:
+def test_with_another_password_nobody_leaves_and_that_is_said(servers: Servers) -> None:
+    found_with(servers, 1, 2)
+    for number in (1, 2):
+        (servers.data(number) / "super").write_text("guessed")
+    state, fleet = fleet_of(servers, 1, 2)
+    with pytest.raises(NotProven, match="super is not the server's password any more; restart it"):
+        membership.leave_ensemble(state, fleet, fleet["registry-2"])
+    settled(servers, 1, 2)
+
+
+def test_the_password_is_nowhere_but_in_its_file(
+    servers: Servers, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
     found_with(servers, 1)
     become(servers, 1, 2)
     settled(servers, 1, 2)
@@ -259,6 +272,7 @@ def test_the_password_is_nowhere_but_in_its_file(servers: Servers) -> None:
         assert file.stat().st_mode & 0o777 == 0o600
         password = file.read_text().strip()
         assert len(password) == 32
+        assert password not in caplog.text
         for other in (servers.folder / str(number)).rglob("*"):
             if other.is_file() and other != file:
                 assert password.encode() not in other.read_bytes(), other
