@@ -188,6 +188,24 @@ def test_a_joining_server_that_is_started_again_goes_on_joining(servers: Servers
     settled(servers, 1, 2)
 
 
+def test_a_registry_of_one_moves_to_another_address_with_its_data(servers: Servers) -> None:
+    found_with(servers, 1)
+    with servers.client(1) as client:
+        client.create("/kept", b"")
+    servers.stop(1)
+    _, fleet = fleet_of(servers, 1)
+    fleet = build.change(fleet, "registry-1", address=IPv4Address(servers.address(9)))
+    spec = container(fleet, fleet["registry-1"])
+    fleet = build.look_again(fleet, "registry-1", containers=(build.running(spec),))
+    [gap] = data_gaps(fleet, fleet["registry-1"])
+    Path(gap.path).write_text(f"{gap.wanted}\n")
+    servers.start(1, ZOO_ADDRESS=servers.address(9))
+    eventually(lambda: servers.mode(9) == "leader", "it serves at its new address")
+    with servers.client(9) as client:
+        assert client.exists("/kept")
+        assert servers.address(9).encode() in client.get("/zookeeper/config")[0]
+
+
 def test_a_leader_leaves(servers: Servers) -> None:
     found_with(servers, 1, 2, 3)
     leads = servers.leader(1, 2, 3)
