@@ -5,7 +5,8 @@
 
 For hosts that the inventory lists; `dockyard bootstrap` lists one, and then does this. Host keys
 are compared, or confirmed once, and pinned. Where the inventory's own login fails, `access` says
-how a host is first logged in to (group_data/all.py). All that follows is deploy/soa.py.
+how a host is first logged in to (group_data/all.py). All that follows is deploy/soa.py; where a new
+host is one of the registry's, those are told its address, too, that are outside the limit.
 """
 
 from roles.docker_engine.deploy import install_engine
@@ -17,7 +18,7 @@ from roles.run.survey import survey
 from roles.sdk.deploy import run_sdk
 from roles.soa_engine.deploy import run_engine
 
-survey()
+survey(moves="joining")
 
 install_engine()
 deliver_images()

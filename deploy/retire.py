@@ -16,7 +16,7 @@ from roles.run.survey import survey
 from roles.sdk.deploy import run_sdk
 from roles.soa_engine.deploy import run_engine
 
-survey(ROLES, leaving=True)
+survey(ROLES, moves="leaving")
 
 run_registry()
 retire_hosts()

@@ -27,6 +27,7 @@ Prove = Callable[[State, Fleet, Member, Instance], None]
 Aside = Callable[[State, Fleet, Member, Instance, Away], AbstractContextManager[None]]
 Ready = Callable[[State, Fleet, Member], None]
 Successor = Callable[[Fleet, Member], ContainerSpec | None]
+Treats = Callable[[Fleet, Member], bool]
 Order = Callable[[State, Fleet, list[Member]], list[Member]]
 
 
@@ -47,6 +48,10 @@ def _is_ready(state: State, fleet: Fleet, member: Member) -> None:
 
 def _none(fleet: Fleet, member: Member) -> ContainerSpec | None:
     return None
+
+
+def _everyone(fleet: Fleet, member: Member) -> bool:
+    return True
 
 
 def _as_listed(state: State, fleet: Fleet, members: list[Member]) -> list[Member]:
@@ -74,15 +79,17 @@ class Rollout:
     order: Order = _as_listed
     one_at_a_time: Callable[[list[Member]], bool] = lambda members: False
     """Whether these hosts go so, whatever batch is wanted."""
+    treats: Treats = _everyone
+    """Which hosts it is for, of those that run the part; others have a rollout of their own."""
 
     def commands(self, state: State) -> Generator[PyinfraCommand, None, None]:
         """What the part's operation yields; to be called with `_run_once`."""
-        if container_changes(current_fleet(state), self.role, self.specify):
+        if self._changes(current_fleet(state)):
             yield FunctionCommand(self._conduct, (), {})
 
     def _conduct(self, state: State, host: Host) -> bool:
         fleet = current_fleet(state)
-        found = container_changes(fleet, self.role, self.specify)
+        found = self._changes(fleet)
         changes = {member.name: (spec, change) for member, spec, change in found}
         try:
             members = self.order(state, fleet, [m for m in fleet if m.name in changes])
@@ -99,6 +106,10 @@ class Rollout:
         if self.one_at_a_time(members):
             pace = pace.one_by_one
         return conduct(state, treatments, pace, len(running))
+
+    def _changes(self, fleet: Fleet) -> list[tuple[Member, ContainerSpec, ContainerChange]]:
+        found = container_changes(fleet, self.role, self.specify)
+        return [each for each in found if self.treats(fleet, each[0])]
 
     def are_ready(self, state: State, fleet: Fleet, members: list[Member]) -> bool:
         """A rollout that stopped at a host must not go on past it when it is run again."""

@@ -22,8 +22,8 @@ from roles.soa_engine import plan as soa_engine
 
 ROLES = (docker_engine, images, registry, soa_engine, proxy, sdk)
 TOLD_WITHOUT_ENGINE = ("docker_engine", "host_check")
-REGISTRYS_OWN = ("VIP_CFGCENTER_ZK_CONNECTION", "ZOO_SERVERS")
-"""Variables that tell every server of the registry: not to be judged where one was not read."""
+REGISTRYS_OWN = "VIP_CFGCENTER_ZK_CONNECTION"
+"""The variable that tells every server of the registry: not to be judged where one was not read."""
 
 
 def silent(observed: Observed) -> str | None:
@@ -73,7 +73,12 @@ def _is_registrys(gap: Gap) -> bool:
 
 
 def _kind(member: Member, gap: Gap) -> Kind:
-    """A container that was told an address which its host has no more is nobody's wish."""
+    """A container that was told an address which its host has no more is nobody's wish.
+
+    Who is no member of the ensemble though he should be, or the other way round, is named so.
+    """
+    if gap.path.startswith(f"{registry.OF_MEMBERS}.") and "absent" in (gap.wanted, gap.found):
+        return "missing" if gap.found == "absent" else "foreign"
     if gap.path.endswith(".environment.EXPORT_IP") and gap.origin == "not yet deployed":
         has = {str(address.ip) for address in member.observed.addresses}
         return gap.origin if gap.found in has or member.translated_to else "address moved"

@@ -56,6 +56,15 @@ class Path:
 
 
 @dataclass(frozen=True)
+class Newest:
+    """Of files whose names end with a version, the newest."""
+
+    version: str
+    """Hexadecimal."""
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Image:
     """`id` is `sha256:...`; `layers` are the diff IDs of the root file system, base first."""
 
@@ -167,6 +176,8 @@ class Observed:
     """The paths that were asked for and exist."""
     first_lines: Mapping[str, str] = field(default_factory=dict)
     """The first line of each file that was asked for and exists."""
+    newest: Mapping[str, Newest] = field(default_factory=dict)
+    """Of each path that was asked for, the file with the greatest version behind it."""
     sums: Mapping[str, str] = field(default_factory=dict)
     """The SHA-256 of each file that was asked for and exists, in hexadecimal."""
     resolved: Mapping[str, IpAddress] = field(default_factory=dict)

@@ -27,6 +27,8 @@ class Look:
     paths: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     sums: tuple[str, ...] = ()
+    newest: tuple[str, ...] = ()
+    """Paths of which that one is asked that has the greatest version behind it: `PATH.HEX`."""
     names: tuple[str, ...] = ()
     disks: tuple[str, ...] = ()
     """Paths of which it is asked what they lie on."""
@@ -45,6 +47,7 @@ class Look:
             ("path", self.paths),
             ("file", self.files),
             ("sum", self.sums),
+            ("newest", self.newest),
             ("name", self.names),
             ("disk", self.disks),
             *((kind, (value,)) for kind, value in one if value),

@@ -1,5 +1,6 @@
 # Reads this host and changes nothing. Arguments: docker's time limit in seconds, then any of
-# "path P", "file P" (its first line), "sum P" (its SHA-256), "name N" (to be resolved),
+# "path P", "file P" (its first line), "sum P" (its SHA-256), "newest P" (of the files P.HEX that with
+# the greatest HEX, all its lines), "name N" (to be resolved),
 # "disk P" (what P lies on), "source URL" (of packages; "distro": the package manager's own),
 # "proxy HOST:PORT" (towards it), "networks all" (of the engine).
 # Sections start with "@@name"; what comes before the first or after "@@end" is not ours.
@@ -287,11 +288,22 @@ resolved() {
     printf '%s' "${found%% *}"
 }
 
+greatest_of() {
+    for file in "$1".*; do printf '%s\n' "${file##*.}"; done | grep -Ex '[0-9a-f]{1,16}' |
+        awk '{ printf "%02d %s\n", length($0), $0 }' | sort | tail -n 1 | cut -c 4-
+}
+newest() {
+    version=$(greatest_of "$1")
+    [ -z "$version" ] || printf 'newest|%s|%s|%s\n' "$1" "$version" \
+        "$(head -c 20000 -- "$1.$version" | tr -s '\n|' '  ')"
+}
+
 section asked
 while [ $# -gt 1 ]; do
     case $1 in
     path) stat -c "path|$2|%F|%u:%g|%a" -- "$2" 2>/dev/null ;;
-    file) [ -f "$2" ] && printf 'file|%s|%s\n' "$2" "$(head -n 1 -- "$2" | head -c 200)" ;;
+    file) [ -f "$2" ] && printf 'file|%s|%s\n' "$2" "$(head -n 1 -- "$2" | head -c 1000)" ;;
+    newest) newest "$2" ;;
     sum) [ -f "$2" ] && printf 'sum|%s|%s\n' "$2" "$(sha256sum <"$2" | cut -d' ' -f1)" ;;
     name) printf 'name|%s|%s\n' "$2" "$(resolved "$2")" ;;
     esac

@@ -3,9 +3,9 @@ from __future__ import annotations
 from pyinfra.api import deploy
 
 from roles.container.operations import containers, directories
-from roles.registry.operations import data_directory
+from roles.registry.operations import data_directory, membership
 from roles.registry.plan import ROLE
-from roles.registry.rollout import ROLLOUT
+from roles.registry.rollout import JOINING, ROLLOUT
 
 
 @deploy("Registry")
@@ -14,3 +14,5 @@ def run_registry() -> None:
     directories(role=ROLE, name="directories", _timeout=60)
     data_directory(name="data directory", _timeout=60)
     containers(rollout=ROLLOUT, name="containers", _run_once=True)
+    containers(rollout=JOINING, name="containers that join", _run_once=True)
+    membership(name="members", _run_once=True)

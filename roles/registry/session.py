@@ -182,11 +182,11 @@ def session(via: Host, connection: str) -> Iterator[Registry]:
                 f"the registry at {connection} does not answer, asked from {via.name}"
             ) from error
         finally:
-            stack.callback(_close, client)
+            stack.callback(close, client)
         yield Registry(client, lambda: channel.ask_lease(via.state, via))
 
 
-def _close(client: KazooClient) -> None:
+def close(client: KazooClient) -> None:
     for end in (client.stop, client.close):
         with suppress(*_UNTOLD, OSError):
             end()

@@ -8,7 +8,7 @@ from dataclasses import replace
 from roles.container.plan import directories
 from roles.container.spec import PART_LABEL
 from roles.observed import Container
-from roles.registry.plan import ROLE as REGISTRY
+from roles.registry.plan import leaving_problems
 from roles.run.changes import Change
 from roles.run.fleet import Fleet, Member
 from roles.run.problems import Problem
@@ -53,7 +53,7 @@ def check(fleet: Fleet) -> list[Problem]:
     if not going or len(going) == len(fleet.members):
         text = "expected the hosts that leave, and at least one that stays: add --limit HOST"
         return [Problem(None, ROLE, text)]
-    return [*_all_at_once(fleet), *(problem for m in going for problem in _cant_tell(m))]
+    return [*_all_at_once(fleet), *(problem for m in going for problem in _of(fleet, m))]
 
 
 def _all_at_once(fleet: Fleet) -> Iterator[Problem]:
@@ -64,7 +64,9 @@ def _all_at_once(fleet: Fleet) -> Iterator[Problem]:
             yield Problem(None, ROLE, text)
 
 
-def _cant_tell(member: Member) -> Iterator[Problem]:
+def _of(fleet: Fleet, member: Member) -> Iterator[Problem]:
+    was = replace(fleet, members=tuple(map(before, fleet.members)))
+    yield from leaving_problems(was, before(member))
     if member.observed.hides_containers:
         text = "its Docker engine does not answer, so what runs there can't be stopped; start it"
         yield Problem(member.name, ROLE, text)
@@ -87,8 +89,3 @@ def changes(member: Member) -> list[Change]:
     if member.observed.releases.kept or member.observed.drained:
         found.append(Change(member.name, ROLE, "forget what it has run", why))
     return [*found, Change(member.name, ROLE, "leave the fleet", "asked for")]
-
-
-def is_server(member: Member) -> bool:
-    """Whether a host that leaves has been one of our registry's servers."""
-    return before(member).part(REGISTRY) is not None

@@ -12,7 +12,7 @@ from pyinfra.api import State
 
 from roles.container.instance import serving
 from roles.observed import Drained
-from roles.registry.plan import server
+from roles.registry.data import server
 from roles.registry.session import session
 from roles.run import report
 from roles.run.fleet import Fleet

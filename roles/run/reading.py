@@ -15,7 +15,7 @@ from roles.docker_engine import managed
 from roles.host_check.finding import DATA_ROOT, data_root
 from roles.host_check.source import place_of_packages, place_of_proxy
 from roles.observed import IpAddress, Look, Observed
-from roles.registry import plan as registry
+from roles.registry import data as registry
 from roles.run.address import (
     NoAddress,
     by_family,
@@ -121,7 +121,8 @@ def look(wanted: Wanted | None) -> Look:
     return Look(
         paths=(*paths, *engine_paths),
         sums=engine_sums,
-        files=(f"{data}/{registry.MYID}",) if data else (),
+        files=tuple(f"{data}/{name}" for name in (registry.MYID, registry.MEMBERS) if data),
+        newest=(f"{data}/{registry.AGREED}",) if data else (),
         names=tuple(name for name, _ in split_endpoints(wanted.registry.connection)),
         disks=(data_root(wanted), *dict.fromkeys(part.logs.host for part in parts)),
         source=place_of_packages(wanted.docker_engine),

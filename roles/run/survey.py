@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Iterator, Mapping
-from typing import Protocol
+from typing import Literal, Protocol
 
 from gevent.lock import BoundedSemaphore
 from pyinfra import logger
@@ -23,7 +23,7 @@ from roles.observed import Observed
 from roles.proxy import plan as proxy
 from roles.registry import plan as registry
 from roles.release import plan as release
-from roles.run import asked, away, busy, conflicts, lease, options, report
+from roles.run import asked, away, busy, conflicts, lease, moving, options, report
 from roles.run.changes import Change
 from roles.run.current import is_surveyed, remember, surveyed_fleet
 from roles.run.fleet import Fleet
@@ -42,6 +42,9 @@ class Role(Protocol):
     def plan(self, fleet: Fleet) -> list[Change]: ...
 
 
+Moves = Literal["joining", "leaving"]
+"""What the hosts of the limit do."""
+
 SYSTEM: tuple[Role, ...] = (docker_engine, images, registry, soa_engine, proxy, sdk, release)
 """The whole service system, in the order in which deploy/soa.py composes the roles."""
 
@@ -53,13 +56,13 @@ def survey(
     wishes: Wishes = said,
     *,
     with_drained: bool = False,
-    leaving: bool = False,
+    moves: Moves | None = None,
 ) -> None:
     """Survey the whole inventory, once; to be called first in a deploy file.
 
     `roles` are those that the deploy file composes, in its order; `wishes` tells what is wanted. A
-    drained host is left out, unless `with_drained`. With `leaving` the limit's hosts leave the
-    fleet.
+    drained host is left out, unless `with_drained`. `moves` says that the limit's hosts join the
+    fleet, or leave it: who has to be told of other registry servers is in the limit then, too.
 
     Raises:
         DeployError: the run is refused; carries every problem.
@@ -71,7 +74,7 @@ def survey(
             _announce(state, surveyed_fleet(state), roles)
             return
         try:
-            fleet = _survey(state, roles, wishes, with_drained or leaving, leaving)
+            fleet = _survey(state, roles, wishes, with_drained or moves == "leaving", moves)
         except Refused as refused:
             found = report.counted(len(refused.problems), "problem")
             raise DeployError(f"{found}, and nothing was changed:\n{refused}") from None
@@ -88,7 +91,7 @@ def survey(
 
 
 def _survey(
-    state: State, roles: tuple[Role, ...], wishes: Wishes, with_drained: bool, leaving: bool
+    state: State, roles: tuple[Role, ...], wishes: Wishes, with_drained: bool, moves: Moves | None
 ) -> Fleet:
     problems = list(_refused_options())
     reading = read(state, wishes)
@@ -99,15 +102,22 @@ def _survey(
     problems += _unreachable_problems(reading, absent)
     fleet = away.marked(fleet, absent)
     fleet = fleet if with_drained else away.left_out(fleet)
-    fleet = fleet.without_limited() if leaving else fleet
+    fleet = fleet.without_limited() if moves == "leaving" else fleet
+    fleet, told = moving.widened(fleet) if moves else (fleet, frozenset())
     problems += [*host_check.check(fleet, _host_checks(roles)), *conflicts.check(fleet)]
     problems += asked.check(fleet, roles, options.current().deploys)
     problems += [problem for role in roles for problem in role.check(fleet)]
     if docker_engine in roles:
         fleet, wrong = rehearse(state, fleet, without={problem.host for problem in problems})
         problems += wrong
+    if told and not problems:
+        planned = [change for role in roles for change in role.plan(fleet)]
+        problems += moving.beyond(fleet, told, planned)
     if problems:
         raise Refused(problems)
+    if told:
+        named = ", ".join(sorted(told))
+        logger.info(f"--> Outside the limit, and told the registry's new addresses too: {named}")
     return fleet
 
 

@@ -1,6 +1,8 @@
 """The registry's start script, with a `java` that only tells how it was called."""
 
 import subprocess
+from base64 import b64encode
+from hashlib import sha1
 from pathlib import Path
 
 import pytest
@@ -72,12 +74,20 @@ def config(work: Path, **variables: str) -> list[str]:
     return (work / "data/zoo.cfg").read_text().splitlines()
 
 
+def members(work: Path, config: list[str]) -> list[str]:
+    """Who the members are, by the file that the configuration names."""
+    (named,) = [line for line in config if line.startswith("dynamicConfigFile=")]
+    file = Path(named.partition("=")[2])
+    assert file.parent == work / "data"
+    return file.read_text().split()
+
+
 def test_a_member_of_an_ensemble(work: Path) -> None:
     lines = config(work, ZOO_MY_ID="2", ZOO_SERVERS=ENSEMBLE, ZOO_ADDRESS="198.18.0.32")
-    assert [line for line in lines if line.startswith("server.")] == [
-        "server.1=198.18.0.31:2888:3888",
-        "server.2=198.18.0.32:2888:3888",
-        "server.3=198.18.0.33:2888:3888",
+    assert members(work, lines) == [
+        "server.1=198.18.0.31:2888:3888:participant",
+        "server.2=198.18.0.32:2888:3888:participant",
+        "server.3=198.18.0.33:2888:3888:participant",
     ]
     assert "clientPortAddress=198.18.0.32" in lines
     assert "clientPort=2181" in lines
@@ -86,10 +96,10 @@ def test_a_member_of_an_ensemble(work: Path) -> None:
 def test_members_by_ipv6_addresses(work: Path) -> None:
     servers = "1=2001:db8::1,2=[2001:db8::2],3=zk-3"
     lines = config(work, ZOO_SERVERS=servers, ZOO_ADDRESS="[2001:db8::1]")
-    assert [line for line in lines if line.startswith("server.")] == [
-        "server.1=[2001:db8::1]:2888:3888",
-        "server.2=[2001:db8::2]:2888:3888",
-        "server.3=zk-3:2888:3888",
+    assert members(work, lines) == [
+        "server.1=[2001:db8::1]:2888:3888:participant",
+        "server.2=[2001:db8::2]:2888:3888:participant",
+        "server.3=zk-3:2888:3888:participant",
     ]
     assert "clientPortAddress=2001:db8::1" in lines
 
@@ -104,9 +114,82 @@ def test_what_every_member_is_told(work: Path) -> None:
         "4lw.commands.whitelist=srvr,mntr,ruok",
         "admin.enableServer=false",
         "quorumListenOnAllIPs=false",
+        "standaloneEnabled=false",
+        "reconfigEnabled=true",
     ):
         assert line in lines
     assert not [line for line in lines if line.startswith(("server.", "clientPortAddress"))]
+    assert members(work, lines) == ["server.1=127.0.0.1:2888:3888:participant"]
+    alone = config(work, ZOO_ADDRESS="198.18.0.31")
+    assert members(work, alone) == ["server.1=198.18.0.31:2888:3888:participant"]
+
+
+LINE = "server.{0}=198.18.0.3{0}:2888:3888:participant"
+
+
+def started_with(
+    work: Path, given: str | None, *versions: str, has: str = "12", **variables: str
+) -> "subprocess.CompletedProcess[str]":
+    """Start server 2 where the list `given` stands, and these versions of others have been agreed
+    on; the newest is that of the servers in `has`."""
+    (work / "data/myid").write_text("2\n")
+    if given is not None:
+        (work / "data/members").write_text(f"{given}\n")
+    for version in versions:
+        lines = [LINE.format(n) for n in (has if version == versions[-1] else "123")]
+        (work / f"data/zoo.cfg.dynamic.{version}").write_text("\n".join(lines))
+    return zookeeper(work, "start", **{"ZOO_MY_ID": "2", "ZOO_SERVERS": "data", **variables})
+
+
+@pytest.mark.parametrize(
+    ("given", "versions", "named"),
+    [
+        (f"0 {ENSEMBLE}", (), "zoo.cfg.initial"),
+        (f"100000000 {ENSEMBLE}", ("100000000",), "zoo.cfg.initial"),
+        (f"200000000 {ENSEMBLE}", ("fffffffff", "100000000"), "zoo.cfg.dynamic.fffffffff"),
+        (f"ff {ENSEMBLE}", ("100000000",), "zoo.cfg.dynamic.100000000"),
+        (None, ("9", "100000000"), "zoo.cfg.dynamic.100000000"),
+        (None, ("next", "100000000.tmp", "a", "b"), "zoo.cfg.dynamic.b"),
+    ],
+    ids=["new", "joins again", "newer by number", "an old list", "agreed", "by hand"],
+)
+def test_the_newest_that_is_known_of_the_members_counts(
+    work: Path, given: str | None, versions: tuple[str, ...], named: str
+) -> None:
+    assert started_with(work, given, *versions).returncode == 0
+    assert f"dynamicConfigFile={work}/data/{named}" in (work / "data/zoo.cfg").read_text()
+
+
+@pytest.mark.parametrize(
+    ("given", "versions", "named"),
+    [
+        (None, (), "data/members is absent; expected VERSION 1=ADDRESS"),
+        ("0 1=198.18.0.31", (), "members is '0 1=198.18.0.31'; expected VERSION"),
+        ("then 2=198.18.0.32", (), "members is 'then 2=198.18.0.32'; expected VERSION"),
+        (f"0 {ENSEMBLE},4=[x]", (), "data/members is 4=[x]; expected NUMBER=ADDRESS"),
+        (f"0 {ENSEMBLE}", ("100000000",), "dynamic.100000000 is without 2 (ZOO_MY_ID)"),
+        (None, ("100000000",), "it has left the ensemble"),
+    ],
+    ids=["no list", "of others", "no version", "no address", "an old list", "it has left"],
+)
+def test_who_is_no_member_does_not_start(
+    work: Path, given: str | None, versions: tuple[str, ...], named: str
+) -> None:
+    result = started_with(work, given, *versions, has="13")
+    assert result.returncode == 64
+    assert named in result.stderr and result.stderr.count("\n") == 1
+    assert result.stdout == ""
+
+
+def test_the_password_of_the_members_is_made_once_and_only_its_digest_told(work: Path) -> None:
+    lines = config(work)
+    file = work / "data/super"
+    password = file.read_text().strip()
+    assert file.stat().st_mode & 0o777 == 0o600
+    digest = b64encode(sha1(f"super:{password}".encode()).digest()).decode()
+    assert f"DigestAuthenticationProvider.superDigest=super:{digest}" in lines
+    assert config(work) == lines
+    assert zookeeper(work, "start").stdout.count(password) == 0
 
 
 def test_how_java_is_run(work: Path) -> None:

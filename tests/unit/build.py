@@ -21,6 +21,7 @@ from roles.observed import (
     Disk,
     Fitness,
     Image,
+    Newest,
     Observed,
     Path,
     Route,
@@ -29,6 +30,8 @@ from roles.observed import (
 )
 from roles.observed.fitness import FEATURES
 from roles.proxy import plan as proxy
+from roles.registry import data as data_dir
+from roles.registry import ensemble
 from roles.registry import plan as registry
 from roles.run.current import remember
 from roles.run.fleet import Fleet, Member
@@ -210,8 +213,15 @@ def fleet(*members: Member | str, unreachable: tuple[str, ...] = ()) -> Fleet:
 
 def serving(found: Fleet) -> Fleet:
     """The fleet with everything on its hosts as is wanted of them."""
-    ids = registry.server_ids(found)
-    return replace(found, members=tuple(_serving(found, m, ids) for m in found))
+    members = ensemble.wanted_members(found)
+    return replace(found, members=tuple(_serving(found, m, agreed(members)) for m in found))
+
+
+def agreed(members: Mapping[int, str], version: str = "100000000") -> Newest:
+    """What ZooKeeper keeps of the members that it has agreed on."""
+    places = {number: f"[{ip}]" if ":" in ip else ip for number, ip in members.items()}
+    lines = [f"server.{number}={ip}:2888:3888:participant" for number, ip in places.items()]
+    return Newest(version, tuple(lines))
 
 
 def change(found: Fleet, name: str, **changes: Any) -> Fleet:
@@ -289,8 +299,10 @@ def state_of(found: Fleet) -> State:
     return state
 
 
-def _serving(found: Fleet, one: Member, ids: Mapping[str, int]) -> Member:
+def _serving(found: Fleet, one: Member, known: Newest) -> Member:
     paths: dict[str, Path] = {}
+    newest: dict[str, Newest] = {}
+    ids = ensemble.server_ids(found)
     first_lines: dict[str, str] = {}
     images, containers = [], []
     for role, part in one.parts.items():
@@ -299,14 +311,16 @@ def _serving(found: Fleet, one: Member, ids: Mapping[str, int]) -> Member:
         images.append(image(image_of(one, role)))
         containers.append(running(SPECIFY[role](found, one)))
     if one.name in ids:
-        paths[registry.history_path(one)] = Path("directory", "10080:10080", "750")
-        first_lines[registry.myid_path(one)] = str(ids[one.name])
+        paths[data_dir.history_path(one)] = Path("directory", "10080:10080", "750")
+        first_lines[data_dir.myid_path(one)] = str(ids[one.name])
+        newest[data_dir.path(one, data_dir.AGREED)] = known
     observed = replace(
         one.observed,
         images=tuple(images),
         containers=tuple(containers),
         paths=paths,
         first_lines=first_lines,
+        newest=newest,
     )
     return replace(one, observed=observed)
 

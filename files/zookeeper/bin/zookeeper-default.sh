@@ -1,6 +1,7 @@
 #!/bin/bash
 # Runs one member of the registry, or prepares its data folder.
 set -euo pipefail
+shopt -s inherit_errexit
 
 usage() {
     cat >&2 <<'END'
@@ -11,7 +12,8 @@ usage: zookeeper-default.sh start | init [--found]
   init --found   the same, for a member of an ensemble that is being founded: it may begin empty
 
   ZOO_MY_ID        this member's number, 1-255 (default 1)
-  ZOO_SERVERS      every member: 1=ADDRESS,2=ADDRESS,...   (default: standalone), IPv4, IPv6, name
+  ZOO_SERVERS      the members to begin with, this one among them: 1=ADDRESS,2=ADDRESS,...
+                   (default: this one alone), IPv4, IPv6, name; or `data`: the data folder says it
   ZOO_ADDRESS      the address to listen at for clients    (default: every address)
   ZOO_CLIENT_PORT  (default 2181)
   ZOO_HEAP_MB      (default 256)
@@ -30,6 +32,7 @@ data=$work/data
 my_id=${ZOO_MY_ID:-1}
 client_port=${ZOO_CLIENT_PORT:-2181}
 heap_mb=${ZOO_HEAP_MB:-256}
+servers=${ZOO_SERVERS:-$my_id=${ZOO_ADDRESS:-127.0.0.1}}
 
 check_settings() {
     [[ $my_id =~ ^[1-9][0-9]{0,2}$ && $my_id -le 255 ]] ||
@@ -38,8 +41,8 @@ check_settings() {
         refuse ZOO_CLIENT_PORT "$client_port" "a whole number from 1 to 65535"
     [[ $heap_mb =~ ^[1-9][0-9]{1,5}$ && $heap_mb -ge 32 ]] ||
         refuse ZOO_HEAP_MB "$heap_mb" "a whole number of megabytes, 32 or more"
-    [[ -z ${ZOO_SERVERS:-} || ,$ZOO_SERVERS, == *",$my_id="* ]] ||
-        refuse ZOO_SERVERS "$ZOO_SERVERS" "1=ADDRESS,2=ADDRESS,... with $my_id (ZOO_MY_ID) among them"
+    [[ $servers == data || ,$servers, == *",$my_id="* ]] ||
+        refuse ZOO_SERVERS "$servers" "1=ADDRESS,2=ADDRESS,... with $my_id (ZOO_MY_ID) among them"
 }
 
 bare() {
@@ -56,15 +59,72 @@ bracketed() {
     fi
 }
 
-# Writes server.N=ADDRESS:2888:3888 for each member.
+# Writes server.N=ADDRESS:2888:3888 for each of 1=ADDRESS,2=ADDRESS,...
 server_lines() {
     local member members
-    IFS=, read -ra members <<<"${ZOO_SERVERS:-}"
+    IFS=, read -ra members <<<"$1"
     for member in "${members[@]}"; do
         [[ $member =~ ^([1-9][0-9]{0,2})=([A-Za-z0-9._-]+|\[?[0-9A-Fa-f]*:[0-9A-Fa-f:.]+\]?)$ ]] ||
-            refuse "a member in ZOO_SERVERS" "$member" "NUMBER=ADDRESS"
-        echo "server.${BASH_REMATCH[1]}=$(bracketed "${BASH_REMATCH[2]}"):2888:3888"
+            refuse "a member in ${2:-ZOO_SERVERS}" "$member" "NUMBER=ADDRESS"
+        echo "server.${BASH_REMATCH[1]}=$(bracketed "${BASH_REMATCH[2]}"):2888:3888:participant"
     done
+}
+
+# The version of the newest configuration that ZooKeeper has written here, in hexadecimal: it keeps
+# each one that the ensemble has agreed on as zoo.cfg.dynamic.VERSION.
+newest() {
+    local file version found=
+    for file in "$data"/zoo.cfg.dynamic.*; do
+        version=${file##*.}
+        if [[ $version =~ ^[0-9a-f]{1,16}$ ]] && ((16#$version > 16#${found:-0})); then
+            found=$version
+        fi
+    done
+    echo "$found"
+}
+
+# Names the file that says who the members are. What the ensemble has agreed on counts. A list that
+# was given (the file `members`: VERSION 1=ADDRESS,2=ADDRESS,...) counts only until something newer
+# than VERSION is known: a member that has left must not come back by an old list, since with
+# others that have left it might make a quorum.
+membership() {
+    local agreed as_of='' given='' lines
+    agreed=$(newest)
+    if [[ -s $data/members ]]; then
+        read -r as_of given <"$data/members" || true
+        [[ $as_of =~ ^[0-9a-f]{1,16}$ && ,$given, == *",$my_id="* ]] ||
+            refuse "$data/members" "'$as_of $given'" "VERSION 1=ADDRESS,2=ADDRESS,... with $my_id \
+(ZOO_MY_ID) among them"
+    fi
+    if [[ -n $agreed ]] && { [[ -z $given ]] || ((16#$as_of < 16#$agreed)); }; then
+        grep -q "^server\.$my_id=" "$data/zoo.cfg.dynamic.$agreed" ||
+            refuse "$data/zoo.cfg.dynamic.$agreed" "without $my_id (ZOO_MY_ID)" "this member in it: \
+it has left the ensemble; have it join again, or stop it"
+        echo "$data/zoo.cfg.dynamic.$agreed"
+        return
+    fi
+    if [[ -z $given ]]; then
+        [[ $servers != data ]] ||
+            refuse "$data/members" "" "VERSION 1=ADDRESS,2=ADDRESS,... (ZOO_SERVERS is 'data')"
+        given=$servers
+    fi
+    lines=$(server_lines "$given" "${as_of:+$data/members}")
+    echo "$lines" >"$data/zoo.cfg.initial"
+    echo "$data/zoo.cfg.initial"
+}
+
+# Who changes the members has to know a password, made here and read here: ZooKeeper is told its
+# digest alone, of which a random password can't be found.
+super_digest() {
+    local password sum
+    if [[ ! -s $data/super ]]; then
+        (umask 077 && head -c 24 /dev/urandom | base64 >"$data/super.new")
+        mv "$data/super.new" "$data/super"
+    fi
+    password=$(<"$data/super")
+    sum=$(printf 'super:%s' "$password" | sha1sum)
+    # shellcheck disable=SC2001,SC2059 # the sum's bytes, written as such
+    printf "$(sed 's/../\\x&/g' <<<"${sum%% *}")" | base64
 }
 
 config() {
@@ -81,8 +141,11 @@ autopurge.snapRetainCount=3
 4lw.commands.whitelist=srvr,mntr,ruok
 admin.enableServer=false
 quorumListenOnAllIPs=false
+standaloneEnabled=false
+reconfigEnabled=true
+dynamicConfigFile=$1
+DigestAuthenticationProvider.superDigest=super:$2
 END
-    server_lines
 }
 
 # Only the one who deploys knows whether an empty folder is a new member or a lost disk, so an
@@ -108,9 +171,11 @@ init() {
 }
 
 start() {
-    local lines jars=/usr/share/java
+    local members digest lines jars=/usr/share/java
     check_data
-    lines=$(config)
+    members=$(membership)
+    digest=$(super_digest)
+    lines=$(config "$members" "$digest")
     echo "$lines" >"$data/zoo.cfg"
     cd "$work"
     exec java \

@@ -95,6 +95,16 @@ def test_a_registry_that_was_not_read_whole_is_not_judged() -> None:
     assert "proxy.environment.VIP_CFGCENTER_ZK_CONNECTION" in {one[2] for one in told(shrunk)}
 
 
+def test_members_of_the_ensemble_that_are_missing_or_foreign() -> None:
+    two = serving(fleet(*(member(n, docker_engine={"source": "present"}) for n in TWO_SERVERS)))
+    shrunk = replace(two, members=tuple(one for one in two if one.name != "registry-2"))
+    line = ("registry-1", "registry", "ensemble.2", "absent", "198.18.0.32", "foreign")
+    assert line in told(shrunk)
+    grown = fleet(*two.members, member("registry-3", docker_engine={"source": "present"}))
+    line = ("registry-3", "registry", "ensemble.3", "198.18.0.33", "absent", "missing")
+    assert line in told(grown)
+
+
 TWO_SERVERS = ("app-1", "registry-1", "registry-2")
 
 

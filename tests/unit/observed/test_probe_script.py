@@ -17,6 +17,7 @@ import pytest
 from roles.container.commands import UPDATED
 from roles.observed import (
     Lease,
+    Newest,
     Observed,
     Path,
     Pin,
@@ -263,7 +264,7 @@ def test_what_is_asked(bin_folder: File, tmp_path: File) -> None:
     file = folder / "myid"
     file.write_text("3\nsecond line\n")
     long = folder / "long"
-    long.write_text("x" * 1000)
+    long.write_text("x" * 2000)
     look = Look(
         paths=(str(folder), str(tmp_path / "absent")),
         files=(str(file), str(folder), str(tmp_path / "absent"), str(long)),
@@ -273,7 +274,7 @@ def test_what_is_asked(bin_folder: File, tmp_path: File) -> None:
     observed = probe(bin_folder, look)
     owner = f"{os.getuid()}:{os.getgid()}"
     assert observed.paths == {str(folder): Path("directory", owner, "750")}
-    assert observed.first_lines == {str(file): "3", str(long): "x" * 200}
+    assert observed.first_lines == {str(file): "3", str(long): "x" * 1000}
     assert observed.sums == {str(file): sha256(b"3\nsecond line\n").hexdigest()}
     assert observed.resolved == {
         "localhost": IPv4Address("127.0.0.1"),
@@ -608,3 +609,21 @@ def test_of_a_record_the_first_line_alone_is_read(bin_folder: File) -> None:
     printed = subprocess.run(words, input=script, capture_output=True, check=True).stdout
     assert b"ann@laptop" in printed
     assert b"c4n4ry" not in printed
+
+
+def test_the_newest_of_versions(bin_folder: File, tmp_path: File) -> None:
+    docker(bin_folder, "exit 1")
+    folder = tmp_path / "it's here"
+    folder.mkdir()
+    texts = {
+        "next": "no version",
+        "fff": "old",
+        "10000000a": "a=[::1]:1\nb=2|3\n",
+        "10000000b.tmp": "x",
+    }
+    for version, text in texts.items():
+        (folder / f"zoo.cfg.dynamic.{version}").write_text(text)
+    paths = (str(folder / "zoo.cfg.dynamic"), str(folder / "absent"))
+    assert probe(bin_folder, Look(newest=paths)).newest == {
+        paths[0]: Newest("10000000a", ("a=[::1]:1", "b=2", "3"))
+    }

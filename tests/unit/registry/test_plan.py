@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from roles.registry.plan import check, container, is_founding, plan, recorded_id, server_ids
+from roles.registry.data import recorded_id
+from roles.registry.ensemble import given_members, is_founding, server_ids
+from roles.registry.plan import check, container, plan
 from roles.run.fleet import Fleet, Member
 from tests.unit.build import (
     change,
@@ -20,13 +22,15 @@ from tests.unit.build import (
 )
 
 MYID = "/apps/data/zookeeper/myid"
+MEMBERS = "/apps/data/zookeeper/members"
 THREE = fleet("registry-1", "registry-2", "registry-3", "app-1")
 
 
-def recorded(name: str, line: str) -> Member:
-    """A server with this in its `myid`."""
+def recorded(name: str, line: str, given: str | None = None) -> Member:
+    """A server with this in its `myid`, and in its `members`."""
     found = member(name)
-    return replace(found, observed=replace(found.observed, first_lines={MYID: line}))
+    lines = {MYID: line} if given is None else {MYID: line, MEMBERS: given}
+    return replace(found, observed=replace(found.observed, first_lines=lines))
 
 
 def told(found: Fleet) -> list[str]:
@@ -94,7 +98,8 @@ def test_an_ensemble_of_which_nobody_ever_ran_is_founded() -> None:
 
 
 def test_a_founding_that_broke_off_is_gone_on_with() -> None:
-    found = fleet(recorded("registry-1", "1"), "registry-2", "registry-3")
+    given = "0 1=198.18.0.31,2=198.18.0.32,3=198.18.0.33"
+    found = fleet(recorded("registry-1", "1", given), "registry-2", "registry-3")
     assert is_founding(found)
     assert [c.host for c in plan(found) if "found the ensemble" in c.action] == [
         "registry-2",
@@ -106,7 +111,8 @@ def test_a_server_without_data_joins_those_that_have_some() -> None:
     found = fleet("registry-1", *serving(fleet("registry-2", "registry-3")).members)
     assert not is_founding(found)
     assert [str(c) for c in plan(found) if "ensemble" in c.action] == [
-        f"registry-1: registry: join the ensemble as server 3: {MYID} absent"
+        "registry-1: registry: join the ensemble as server 3: "
+        "the ensemble is 1=198.18.0.32,2=198.18.0.33"
     ]
 
 
@@ -143,7 +149,7 @@ def test_what_a_server_is_told() -> None:
         "ZOO_ADDRESS": "198.18.0.32",
         "ZOO_CLIENT_PORT": "2181",
         "ZOO_HEAP_MB": "256",
-        "ZOO_SERVERS": "1=198.18.0.31,2=198.18.0.32,3=198.18.0.33",
+        "ZOO_SERVERS": "data",
     }
     assert (spec.name, spec.network, spec.publish) == ("zookeeper", "host", ())
     assert spec.volumes == (
@@ -152,21 +158,16 @@ def test_what_a_server_is_told() -> None:
     )
 
 
-def test_a_single_server_is_told_of_no_others() -> None:
-    found = fleet("registry-1")
-    assert "ZOO_SERVERS" not in container(found, found["registry-1"]).environment
-
-
 def test_what_a_server_is_told_does_not_depend_on_the_inventorys_order() -> None:
     reordered = replace(THREE, members=THREE.members[::-1])
     for name in ("registry-1", "registry-2", "registry-3"):
         assert container(THREE, THREE[name]) == container(reordered, reordered[name])
 
 
-def test_servers_are_told_by_their_ids() -> None:
+def test_members_are_given_by_their_ids() -> None:
     found = fleet("registry-1", recorded("registry-2", "1"), recorded("registry-3", "10"))
-    spec = container(found, found["registry-1"])
-    assert spec.environment["ZOO_SERVERS"] == "1=198.18.0.32,2=198.18.0.31,10=198.18.0.33"
+    expected = "0 1=198.18.0.32,2=198.18.0.31,10=198.18.0.33"
+    assert given_members(found, found["registry-1"]) == expected
 
 
 def external(name: str, **more: Any) -> Member:
@@ -244,7 +245,7 @@ def test_servers_of_ipv6() -> None:
     assert found.registry_connection == "198.18.0.32:2181,[2001:db8::1]:2181"
     spec = container(found, found["registry-1"])
     assert spec.environment["ZOO_ADDRESS"] == "2001:db8::1"
-    assert spec.environment["ZOO_SERVERS"] == "1=198.18.0.32,2=2001:db8::1"
+    assert given_members(found, found["registry-1"]) == "0 1=198.18.0.32,2=2001:db8::1"
 
 
 def test_the_addresses_that_everybody_is_told_keep_their_order() -> None:
@@ -270,14 +271,6 @@ def test_an_external_registry_is_told_as_it_was_given() -> None:
     assert found.registry_connection == "zk-1:2181,zk-2:2181"
     assert found.registry_servers == []
     assert fleet(external("registry-1")).registry_servers == []
-
-
-def test_a_server_whose_ensemble_grew_is_told_so() -> None:
-    before = serving(fleet("registry-2", "registry-3"))
-    grown = fleet("registry-1", *before.members)
-    replaced = [c for c in plan(grown) if c.interrupts]
-    assert [c.host for c in replaced] == ["registry-2", "registry-3"]
-    assert "ZOO_SERVERS" in replaced[0].why
 
 
 def test_a_server_that_is_stopped_is_started() -> None:

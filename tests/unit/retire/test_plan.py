@@ -70,8 +70,9 @@ def test_the_last_of_a_group_stays() -> None:
     assert plan.check(served("app-2")) == []
     texts = [problem.text for problem in plan.check(served("app-1", "app-2"))]
     assert [text.split("'")[1] for text in texts] == ["engine", "proxy"]
-    [of_registry] = plan.check(served("registry-1"))
+    of_registry, of_ensemble = plan.check(served("registry-1"))
     assert "no host of the group 'registry'" in of_registry.text
+    assert "would serve nobody" in of_ensemble.text
 
 
 def test_what_an_engine_that_is_silent_runs_is_not_left_behind() -> None:

@@ -540,7 +540,8 @@ def test_what_hosts_are_asked() -> None:
         "/etc/yum.repos.d/docker-ce.repo",
         "/etc/systemd/system/docker.service.d/dockyard-proxy.conf",
     )
-    assert asked.files == ("/apps/data/zookeeper/myid",)
+    assert asked.files == ("/apps/data/zookeeper/myid", "/apps/data/zookeeper/members")
+    assert asked.newest == ("/apps/data/zookeeper/zoo.cfg.dynamic",)
     assert asked.names == ()
     external = Wanted.model_validate(
         {
@@ -569,8 +570,9 @@ def test_what_hosts_are_asked_about_disks_and_sources() -> None:
         )
 
 
-def test_the_deploy_composes_the_roles_in_the_surveys_order() -> None:
-    tree = ast.parse((ROOT / "deploy" / "soa.py").read_text())
+@pytest.mark.parametrize("file", ["soa.py", "bootstrap.py"])
+def test_the_deploy_composes_the_roles_in_the_surveys_order(file: str) -> None:
+    tree = ast.parse((ROOT / "deploy" / file).read_text())
     modules = {
         alias.asname or alias.name: node.module
         for node in tree.body
