@@ -1,7 +1,8 @@
 # Reads this host and changes nothing. Arguments: docker's time limit in seconds, then any of
 # "path P", "file P" (its first line), "sum P" (its SHA-256), "name N" (to be resolved),
 # "disk P" (what P lies on), "source URL" (of packages; "distro": the package manager's own),
-# "proxy HOST:PORT" (towards it).
+# "proxy HOST:PORT" (towards it); of the host itself "user N", "sysctl N", "module N", "unit N",
+# "package N", "block P" (what we wrote into P), "hosts -", "zone -", "sudoers -", "sshd -".
 # Sections start with "@@name"; what comes before the first or after "@@end" is not ours.
 LC_ALL=C
 PATH="$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -286,16 +287,110 @@ resolved() {
     printf '%s' "${found%% *}"
 }
 
+# gather KIND WORD...: call all_KIND with the words of one kind; where there is none, it is not called.
+gather() {
+    kind=$1
+    shift
+    left=$#
+    while [ "$left" -gt 1 ]; do
+        word=$1 value=$2
+        shift 2
+        left=$((left - 2))
+        [ "$word" != "$kind" ] || set -- "$@" "$value"
+    done
+    [ "$left" -eq 0 ] || shift
+    [ $# -eq 0 ] || "all_$kind" "$@"
+}
+all_path() { stat -c 'path|%n|%F|%u:%g|%a' -- "$@" 2>/dev/null; }
+all_sum() {
+    for path; do
+        shift
+        [ ! -f "$path" ] || set -- "$@" "$path"
+    done
+    [ $# -eq 0 ] || sha256sum -- "$@" 2>/dev/null |
+        sed -n 's/^\\\{0,1\}\([0-9a-f]\{64\}\)  \(.*\)$/sum|\2|\1/p'
+}
+all_file() {
+    for path; do
+        [ -f "$path" ] && printf 'file|%s|%s\n' "$path" "$(head -n 1 -- "$path" | head -c 200)"
+    done
+}
+all_name() {
+    for name; do printf 'name|%s|%s\n' "$name" "$(resolved "$name")"; done
+}
+
 section asked
-while [ $# -gt 1 ]; do
-    case $1 in
-    path) stat -c "path|$2|%F|%u:%g|%a" -- "$2" 2>/dev/null ;;
-    file) [ -f "$2" ] && printf 'file|%s|%s\n' "$2" "$(head -n 1 -- "$2" | head -c 200)" ;;
-    sum) [ -f "$2" ] && printf 'sum|%s|%s\n' "$2" "$(sha256sum <"$2" | cut -d' ' -f1)" ;;
-    name) printf 'name|%s|%s\n' "$2" "$(resolved "$2")" ;;
-    esac
-    shift 2
-done
+for kind in path file sum name; do gather "$kind" "$@"; done
+
+# The host itself. Names and numbers of users; of the users that are named also how they are let in.
+all_user() {
+    asked=" $* "
+    timeout 5 getent passwd "$@" | while IFS=: read -r name _ uid _ _ home shell; do
+        case $asked in *" $name "*) ;; *) printf 'user|%s|%s|||\n' "$name" "$uid" && continue ;; esac
+        printf 'user|%s|%s|%s|%s|%s\n' "$name" "$uid" "$home" "$shell" "$(awk -F : -v name="$name" '
+            $1 == name { print ($2 ~ /^[!*]/ ? "locked" : "open") }' /etc/shadow 2>/dev/null)"
+        stat -c "place|$name|%F|%u|%a|%n" -- "$home" "$home/.ssh" "$home/.ssh/authorized_keys" 2>/dev/null
+        [ ! -f "$home/.ssh/authorized_keys" ] || awk -v name="$name" '
+            /^[^#]*(ssh-|ecdsa-)/ { print "key|" name "|" $0 }' "$home/.ssh/authorized_keys"
+    done
+}
+all_sysctl() {
+    for name; do
+        case $name in *[!A-Za-z0-9_.-]* | *_key | *secret*) continue ;; esac
+        IFS=.
+        set -- $name
+        IFS=/
+        file=/proc/sys/$*
+        unset IFS
+        [ -r "$file" ] && read -r value 2>/dev/null <"$file" && printf 'sysctl|%s|%s\n' "$name" "$value"
+    done
+}
+all_module() {
+    for name; do
+        case $name in *[!a-z0-9_]*) continue ;; esac
+        [ -d "/sys/module/$name" ] ||
+            tr - _ 2>/dev/null <"/lib/modules/$kernel/modules.builtin" | grep -q "/$name\.ko" || continue
+        printf 'module|%s\n' "$name"
+    done
+}
+all_unit() {
+    [ ! -d /run/systemd/system ] || bounded_by 10 systemctl show -p Id -p LoadState -p UnitFileState \
+        -p ActiveState -p ConditionResult -p ConditionTimestampMonotonic -- "$@" 2>/dev/null | sed 's/^/unit|/'
+}
+all_package() {
+    {
+        dpkg-query -W -f '${db:Status-Abbrev}|${Package}\n' -- "$@" 2>/dev/null
+        rpm -q --qf 'ii |%{NAME}\n' -- "$@" 2>/dev/null
+    } | sed -n 's/^.i.*|/package|/p'
+}
+all_hosts() {
+    read -r name 2>/dev/null </etc/hostname && printf 'static|%s\n' "$name"
+    head -c 262144 /etc/hosts 2>/dev/null | sed 's/^/hosts|/'
+}
+all_zone() { printf 'zone|%s\n' "$(readlink /etc/localtime)"; }
+all_sudoers() {
+    command -v visudo >/dev/null || { echo 'sudoers|absent|' && return; }
+    answer=$(bounded_by 10 visudo -c 2>&1)
+    printf 'sudoers|%s|%s\n' "$?" "$(printf '%s\n' "$answer" | grep -v 'parsed OK' | head -n 3 | tr '\n' ' ')"
+}
+all_sshd() {
+    sshd=$(command -v sshd) || return 0
+    bounded_by 10 "$sshd" -T 2>/dev/null | sed -n '/^\(passwordauth\|kbdinteractiveauth\|challengeresponseauth\|usepam \)/s/^/sshd|/p'
+    ! grep -qsiE '^[[:space:]]*include[[:space:]].*sshd_config\.d/' /etc/ssh/sshd_config || echo 'sshd|include yes'
+}
+all_block() {
+    for path; do
+        shift
+        [ ! -f "$path" ] || set -- "$@" "$path"
+    done
+    [ $# -eq 0 ] || awk '
+        /^# dockyard: end$/ { own = 0 }
+        own { print "block|" FILENAME "|" $0 }
+        /^# dockyard: begin$/ { own = 1 }' "$@"
+}
+
+section setup
+for kind in user sysctl module unit package hosts zone sudoers sshd block; do gather "$kind" "$@"; done
 
 # Of a record the head alone: the rest may be secret.
 section releases
