@@ -2,7 +2,7 @@
 # "path P", "file P" (its first line), "sum P" (its SHA-256), "name N" (to be resolved),
 # "disk P" (what P lies on), "source URL" (of packages; "distro": the package manager's own),
 # "proxy HOST:PORT" (towards it); of the host itself "user N", "sysctl N", "module N", "unit N",
-# "package N", "block P" (what we wrote into P), "hosts -", "zone -", "sudoers -", "sshd -".
+# "block P" (what we wrote into P), "hosts -", "zone -", "sudoers -", "sshd -".
 # Sections start with "@@name"; what comes before the first or after "@@end" is not ours.
 LC_ALL=C
 PATH="$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -357,12 +357,6 @@ all_unit() {
     [ ! -d /run/systemd/system ] || bounded_by 10 systemctl show -p Id -p LoadState -p UnitFileState \
         -p ActiveState -p ConditionResult -p ConditionTimestampMonotonic -- "$@" 2>/dev/null | sed 's/^/unit|/'
 }
-all_package() {
-    {
-        dpkg-query -W -f '${db:Status-Abbrev}|${Package}\n' -- "$@" 2>/dev/null
-        rpm -q --qf 'ii |%{NAME}\n' -- "$@" 2>/dev/null
-    } | sed -n 's/^.i.*|/package|/p'
-}
 all_hosts() {
     read -r name 2>/dev/null </etc/hostname && printf 'static|%s\n' "$name"
     head -c 262144 /etc/hosts 2>/dev/null | sed 's/^/hosts|/'
@@ -390,7 +384,7 @@ all_block() {
 }
 
 section setup
-for kind in user sysctl module unit package hosts zone sudoers sshd block; do gather "$kind" "$@"; done
+for kind in user sysctl module unit hosts zone sudoers sshd block; do gather "$kind" "$@"; done
 
 # Of a record the head alone: the rest may be secret.
 section releases

@@ -63,8 +63,6 @@ class Setup:
     modules: frozenset[str] = frozenset()
     """Those that are loaded, or built in; with `_`, as the kernel has them."""
     units: Mapping[str, Unit] = field(default_factory=dict)
-    packages: frozenset[str] = frozenset()
-    """Those that are installed."""
     static_name: str = ""
     """What /etc/hostname says."""
     hosts: str = ""
@@ -99,7 +97,6 @@ def setup(lines: Iterable[str]) -> Setup:
         sysctls={name: " ".join(value.split()) for name, _, value in sysctls},
         modules=frozenset(of.get("module", ())),
         units=dict(_units(of.get("unit", ()))),
-        packages=frozenset(of.get("package", ())),
         static_name="".join(of.get("static", ())).strip(),
         hosts="".join(f"{line}\n" for line in of.get("hosts", ())),
         zone="".join(of.get("zone", ())).rpartition("zoneinfo/")[2],

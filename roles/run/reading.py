@@ -14,6 +14,7 @@ from roles.container.plan import directories
 from roles.docker_engine import managed
 from roles.host_check.finding import DATA_ROOT, data_root
 from roles.host_check.source import place_of_packages, place_of_proxy
+from roles.host_setup.looked import looked_at
 from roles.observed import IpAddress, Look, Observed
 from roles.registry import plan as registry
 from roles.run.address import (
@@ -116,16 +117,18 @@ def look(wanted: Wanted | None) -> Look:
     data = wanted.registry.server.data.host if wanted.registry.server else None
     paths = [directory.path for part in parts for directory in directories(part)]
     engine_paths, engine_sums = managed.looked_at(wanted.docker_engine)
+    asked = looked_at(wanted.host_setup)
     if data:
         paths.append(f"{data}/{registry.HISTORY}")
     return Look(
-        paths=(*paths, *engine_paths),
-        sums=engine_sums,
+        paths=(*paths, *engine_paths, *asked.paths),
+        sums=(*engine_sums, *asked.sums),
         files=(f"{data}/{registry.MYID}",) if data else (),
         names=tuple(name for name, _ in split_endpoints(wanted.registry.connection)),
         disks=(data_root(wanted), *dict.fromkeys(part.logs.host for part in parts)),
         source=place_of_packages(wanted.docker_engine),
         proxy=place_of_proxy(wanted.docker_engine),
+        setup=asked.setup,
     )
 
 

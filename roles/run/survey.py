@@ -18,6 +18,7 @@ from pyinfra.context import ctx_state
 from roles.docker_engine import plan as docker_engine
 from roles.docker_engine.rehearsal import rehearse
 from roles.host_check import plan as host_check
+from roles.host_setup import plan as host_setup
 from roles.images import plan as images
 from roles.observed import Observed
 from roles.proxy import plan as proxy
@@ -42,7 +43,16 @@ class Role(Protocol):
     def plan(self, fleet: Fleet) -> list[Change]: ...
 
 
-SYSTEM: tuple[Role, ...] = (docker_engine, images, registry, soa_engine, proxy, sdk, release)
+SYSTEM: tuple[Role, ...] = (
+    host_setup,
+    docker_engine,
+    images,
+    registry,
+    soa_engine,
+    proxy,
+    sdk,
+    release,
+)
 """The whole service system, in the order in which deploy/soa.py composes the roles."""
 
 _lock = BoundedSemaphore()
