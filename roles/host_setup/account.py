@@ -171,7 +171,7 @@ def _sudo_changes(member: Member, user: UserSpec) -> list[SetupChange]:
         gaps.insert(0, Gap("package sudo", "installed", "absent"))
         kind = packager(member)
         steps = [install(kind, "sudo", environment=environment(member))] if kind else []
-    check = 'visudo -cqf "$1"'
+    check = 'visudo -cf "$1"'
     steps.append(place(path, content, "440", check=check, apply=text("sudo")))
     return change(member, f"let {user.name} become root by {path}", gaps, *steps, kind="sudo")
 

@@ -22,12 +22,6 @@ def modules_conf(wanted: list[str]) -> bytes:
     return lines(*wanted)
 
 
-def absent_sysctls(member: Member) -> list[str]:
-    """What is wanted, and this kernel has not."""
-    wanted = member.wanted.host_setup.wanted_sysctls
-    return sorted(name for name in wanted if name not in member.observed.setup.sysctls)
-
-
 def changes(member: Member) -> Iterator[SetupChange]:
     """Modules first: they bring settings."""
     spec = member.wanted.host_setup
@@ -39,10 +33,12 @@ def changes(member: Member) -> Iterator[SetupChange]:
 
 def _module_changes(member: Member, wanted: list[str]) -> list[SetupChange]:
     content, loaded = modules_conf(wanted), member.observed.setup.modules
-    gaps = [Gap(f"module {name}", "loaded", "absent") for name in wanted if name not in loaded]
+    missing = [name for name in wanted if name not in loaded]
+    gaps = [Gap(f"module {name}", "loaded", "absent") for name in missing]
     gaps += file_gaps(member, MODULES_CONF, content)
-    steps = (script("modules", *wanted), place(MODULES_CONF, content))
-    return change(member, f"load {', '.join(wanted)}, now and at boot", gaps, *steps)
+    steps = [script("modules", *missing)] if missing else []
+    action = f"load {', '.join(wanted)}, now and at boot"
+    return change(member, action, gaps, *steps, place(MODULES_CONF, content))
 
 
 def _sysctl_changes(member: Member, wanted: dict[str, str]) -> list[SetupChange]:
@@ -54,4 +50,6 @@ def _sysctl_changes(member: Member, wanted: dict[str, str]) -> list[SetupChange]
     words = [word for name in differing for word in (name, wanted[name])]
     steps = [script("sysctls", *words)] if words else []
     action = f"set {', '.join(differing)}" if differing else f"write {SYSCTL_CONF}"
+    if absent := [name for name in sorted(wanted) if name not in live]:
+        action += f" (not in this kernel now, and passed over: {', '.join(absent)})"
     return change(member, action, gaps, *steps, place(SYSCTL_CONF, content))

@@ -9,7 +9,7 @@ from pyinfra.api import FunctionCommand, Host, State, operation
 from pyinfra.api.command import PyinfraCommand
 from pyinfra.operations import server
 
-from roles.host_setup import kernel, proof
+from roles.host_setup import proof
 from roles.host_setup.change import ACCOUNT, LOCK, ROLE, SYSTEM, Kind, SetupChange
 from roles.host_setup.commands import Step
 from roles.host_setup.plan import changes
@@ -52,9 +52,6 @@ def system() -> Generator[PyinfraCommand, None, None]:
     for change in _changes(member, SYSTEM):
         yield from _steps(change)
         done(state, change)
-        if state.is_executing and any(gap.path == kernel.SYSCTL_CONF for gap in change.gaps):
-            for name in kernel.absent_sysctls(member):
-                host.log(f"{ROLE}.sysctls: {name} is not in this kernel yet, and was passed over")
 
 
 def account_differs(member: Member) -> bool:
@@ -77,7 +74,7 @@ def _user(member: Member) -> Iterator[PyinfraCommand]:
         shell=user.shell,
         home=found.home if found else None,
         create_home=found is None,
-        ensure_home=found is None,
+        ensure_home=False,
     )
 
 

@@ -38,13 +38,17 @@ def _public_key(line: str) -> str:
 
 
 def _is_blob(text: str, kind: str) -> bool:
-    """Whether it is base64 of a key that says its own type."""
+    """Whether it is base64 of a whole key that says its own type (RFC 4253: strings in a row)."""
     try:
         blob = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         return False
-    size = int.from_bytes(blob[:4], "big")
-    return blob[4 : 4 + size] == kind.encode() and len(blob) > 4 + size + 4
+    parts, at = [], 0
+    while at < len(blob):
+        end = at + 4 + int.from_bytes(blob[at : at + 4], "big")
+        parts.append(blob[at + 4 : end])
+        at = end
+    return at == len(blob) and len(parts) > 1 and parts[0] == kind.encode()
 
 
 def _read_keys(value: Any) -> Any:

@@ -331,19 +331,21 @@ all_user() {
             $1 == name { print ($2 ~ /^[!*]/ ? "locked" : "open") }' /etc/shadow 2>/dev/null)"
         stat -c "place|$name|%F|%u|%a|%n" -- "$home" "$home/.ssh" "$home/.ssh/authorized_keys" 2>/dev/null
         [ ! -f "$home/.ssh/authorized_keys" ] || awk -v name="$name" '
-            /^[^#]*(ssh-|ecdsa-)/ { print "key|" name "|" $0 }' "$home/.ssh/authorized_keys"
+            !/^[ \t]*#/ && /(ssh-|ecdsa-)/ { print "key|" name "|" $0 }' "$home/.ssh/authorized_keys"
     done
 }
+# Not by the shell's own `read`: some take one byte at a time, and such a file gives but the first.
 all_sysctl() {
-    for name; do
-        case $name in *[!A-Za-z0-9_.-]* | *_key | *secret*) continue ;; esac
-        IFS=.
-        set -- $name
-        IFS=/
-        file=/proc/sys/$*
-        unset IFS
-        [ -r "$file" ] && read -r value 2>/dev/null <"$file" && printf 'sysctl|%s|%s\n' "$name" "$value"
-    done
+    awk 'BEGIN {
+        for (i = 1; i < ARGC; i++) {
+            if (ARGV[i] !~ /^[A-Za-z0-9_.-]+$/ || ARGV[i] ~ /_key$|secret/) continue
+            file = ARGV[i]
+            gsub(/\./, "/", file)
+            file = "/proc/sys/" file
+            if ((getline value <file) > 0) print "sysctl|" ARGV[i] "|" value
+            close(file)
+        }
+    }' "$@" 2>/dev/null
 }
 all_module() {
     for name; do

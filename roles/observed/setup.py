@@ -123,7 +123,7 @@ def _accounts(of: Mapping[str, list[str]]) -> Iterator[Account]:
             home=home,
             shell=shell,
             is_locked={"locked": True, "open": False}.get(password),
-            keys=tuple(keys.get(name, ())),
+            keys=tuple(dict.fromkeys(keys.get(name, ()))),  # asked for by name and UID: twice
             places=places.get(name, {}),
         )
 

@@ -1,6 +1,7 @@
 # Enables a unit, starts it, and has it read its settings. Arguments: the names that it may have.
 for unit; do
-    systemctl cat "$unit" >/dev/null 2>&1 || continue
+    ! systemctl show -p LoadState "$unit" | grep -q not-found || continue
+    systemctl unmask -q "$unit"
     systemctl enable -q "$unit" && systemctl restart "$unit" && exit
     systemctl status --no-pager -n 5 "$unit" >&2
     exit 1

@@ -15,7 +15,8 @@ NO_WISH = (
 UNREACHABLE = "expected an address that other hosts reach"
 KNOWN = (
     "expected one of: action, docker_engine, drain, drift, export_ip, export_ip_nat, host_check, "
-    "images, logs, proxy, registry, release, rollout, sdk, soa_engine, unpin, verify_report"
+    "host_setup, images, logs, proxy, registry, release, rollout, sdk, soa_engine, unpin, "
+    "verify_report"
 )
 
 
