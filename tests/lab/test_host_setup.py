@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ DEPLOY = "deploy/host.py"
 ROLE = "host_setup"
 USER, UID, ZONE = "admin", 2345, "Europe/Berlin"
 RANGE, FORWARD = "net.ipv4.ip_local_port_range", "net.ipv4.ip_forward"
-HOSTS = {
+HOSTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "setup-12": ("bookworm", ()),
     "setup-13": ("trixie", ()),
     "setup-rpm": ("bookworm", ("rpm",)),
@@ -84,13 +84,20 @@ def bare_hosts(kinds: Lab, checkout: Checkout, tmp_path_factory: pytest.TempPath
 
 
 @pytest.fixture(scope="module")
-def hosts(bare_hosts: Hosts) -> Iterator[Hosts]:
-    """The hosts once they are set up."""
+def without_sudo(bare_hosts: Hosts) -> LabHost:
+    host = bare_hosts.lab["setup-12"]
+    host.run("SUDO_FORCE_REMOVE=yes apt-get -y purge sudo", timeout_s=300)
+    return host
+
+
+@pytest.fixture(scope="module")
+def hosts(bare_hosts: Hosts, without_sudo: LabHost) -> Hosts:
+    """The hosts once they are set up, one of which had no sudo before."""
     dry = bare_hosts.run("--dry")
     run = bare_hosts.run()
     assert run.exit_code == 0, run.output
     assert sorted(run.done) == sorted(dry.planned) != []
-    yield bare_hosts
+    return bare_hosts
 
 
 BAD: dict[str, tuple[dict[str, Any], str]] = {
@@ -145,14 +152,7 @@ def test_broken_sudoers_are_refused(bare_hosts: Hosts) -> None:
         host.run("rm /etc/sudoers.d/broken")
 
 
-@pytest.fixture
-def without_sudo(bare_hosts: Hosts) -> LabHost:
-    host = bare_hosts.lab["setup-12"]
-    host.run("SUDO_FORCE_REMOVE=yes apt-get -y purge sudo", timeout_s=300)
-    return host
-
-
-def test_all_subjects_are_set_up_also_without_sudo(without_sudo: LabHost, hosts: Hosts) -> None:
+def test_all_subjects_are_set_up(hosts: Hosts) -> None:
     for host in hosts.all:
         told = host.run("uname -n; cat /etc/hostname; date +%Z; getent hosts $(uname -n)")
         name, kept, zone, leads = told.stdout.splitlines()
@@ -171,9 +171,9 @@ def test_all_subjects_are_set_up_also_without_sudo(without_sudo: LabHost, hosts:
         assert host.run("visudo -c").returncode == 0
     for name in ("setup-12", "setup-13"):
         host = hosts.lab[name]
-        told = host.run("apt-config dump Unattended-Upgrade").stdout
-        assert 'Package-Blacklist:: "^docker\\.io$"' in told
-        assert 'Automatic-Reboot "false"' in told
+        said = host.run("apt-config dump Unattended-Upgrade").stdout
+        assert 'Package-Blacklist:: "^docker\\.io$"' in said
+        assert 'Automatic-Reboot "false"' in said
         assert host.run("unattended-upgrade --dry-run", timeout_s=300).returncode == 0
         assert host.run("systemctl is-enabled systemd-timesyncd").stdout.strip() == "enabled"
         host.run("mkdir -p /apps/logs/sayhello-service-engine")
