@@ -46,11 +46,14 @@ def changes(member: Member) -> Iterator[SetupChange]:
         if found != name
     ]
     yield from change(member, f"name the host {name}", gaps, script("name", name))
-    wanted = edited(setup.hosts, name, str(member.address))
+    address = str(
+        member.own_address
+    )  # where a router translates, the exported one is nobody's here
+    wanted = edited(setup.hosts, name, address)
     if wanted != setup.hosts:
-        gap = Gap(f"{HOSTS} {name}", str(member.address), _led_to(setup.hosts, name))
+        gap = Gap(f"{HOSTS} {name}", address, _led_to(setup.hosts, name))
         step = place(HOSTS, wanted.encode())
-        yield from change(member, f"lead {name} to {member.address} by {HOSTS}", [gap], step)
+        yield from change(member, f"lead {name} to {address} by {HOSTS}", [gap], step)
 
 
 def edited(text: str, name: str, address: str) -> str:

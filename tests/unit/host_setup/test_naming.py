@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from ipaddress import IPv4Address
+
 import pytest
 
 from roles.host_setup.naming import edited
@@ -72,3 +75,8 @@ def test_a_host_that_is_called_so_is_left() -> None:
 def test_a_file_that_could_not_be_read_whole_is_not_overwritten(hosts: str) -> None:
     [problem] = told(host({"name": "x"}, Setup(hosts=hosts)))
     assert problem.startswith("name: /etc/hosts there is longer than 262144 bytes, or not UTF-8")
+
+
+def test_behind_a_router_that_translates_it_leads_to_the_hosts_own_address() -> None:
+    behind = replace(host({"name": True}), translated_to=IPv4Address("10.0.0.5"))
+    assert gaps(behind)[-1] == ("/etc/hosts app-1", "10.0.0.5", "absent")
