@@ -133,7 +133,8 @@ def _refuse_leased(observed: Mapping[Host, Observed]) -> None:
 
 def _host_checks(roles: tuple[Role, ...]) -> Collection[str]:
     """What is not installed or deployed needs no fit host: an engine stops on a full disk, too."""
-    return host_check.CHECKS if any(role in SYSTEM for role in roles) else host_check.ALWAYS
+    needs_fit = any(role in SYSTEM and role is not host_setup for role in roles)
+    return host_check.CHECKS if needs_fit else host_check.ALWAYS
 
 
 def _refused_options() -> Iterator[Problem]:
