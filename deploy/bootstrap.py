@@ -10,6 +10,7 @@ host is one of the registry's, those are told its address, too, that are outside
 """
 
 from roles.docker_engine.deploy import install_engine
+from roles.host_setup.deploy import set_up_host
 from roles.images.deploy import deliver_images
 from roles.proxy.deploy import run_proxy
 from roles.registry.deploy import run_registry
@@ -20,6 +21,7 @@ from roles.soa_engine.deploy import run_engine
 
 survey(moves="joining")
 
+set_up_host()
 install_engine()
 deliver_images()
 run_registry()

@@ -7,6 +7,7 @@ is refused, but for `unpin`.
 """
 
 from roles.docker_engine.deploy import install_engine
+from roles.host_setup.deploy import set_up_host
 from roles.images.deploy import deliver_images
 from roles.proxy.deploy import run_proxy
 from roles.registry.deploy import run_registry
@@ -17,6 +18,7 @@ from roles.soa_engine.deploy import run_engine
 
 survey()
 
+set_up_host()
 install_engine()
 deliver_images()
 run_registry()

@@ -107,6 +107,61 @@ host_check = {
     "accept": [],
 }
 
+# The hosts themselves. Whatever is None is not touched; and what was set once and is None now stays
+# as it is. All of it is seen by the check for drift.
+host_setup = {
+    # Who looks after the hosts, instead of root: made where it is not there.
+    #   {"name": "ops", "keys": ["ssh-ed25519 AAAA... ann"]}
+    # "keys" may be {"files": ["~/.ssh/id_ed25519.pub"]}, files on this machine; "exclusive": True
+    # takes all other keys of that user away: have your own among them. "sudo" (True) lets it become
+    # root without a password, by a rule that visudo has checked before it counts. "uid" where files
+    # on several hosts are to have one owner, "shell" for another than /bin/bash. "lock_passwords"
+    # (True): what is guessed from outside day and night is no way in any more. Keys alone let in
+    # then, once the login that the inventory says was seen to work; root's password still opens the
+    # console.
+    "user": None,
+    # True, or a name: the host is called as the inventory calls it, and /etc/hosts leads that name
+    # to the address that others reach it by, never to 127.0.1.1, where they would look for
+    # themselves.
+    "name": None,
+    # Such as "UTC": logs of several hosts are read side by side. Running programs keep the old one.
+    "timezone": None,
+    # {} or {"servers": ["ntp1", "ntp2"]}: a registry whose clocks disagree ends sessions too early,
+    # and certificates are valid too late. By timesyncd or chrony, installed where there is none.
+    "time_sync": None,
+    # Live, and in /etc/sysctl.d/60-dockyard.conf. What a kernel has not is passed over; None takes
+    # one out again for a group or a host.
+    "sysctls": {
+        # Published ports lead to containers. The engine sets it too, but only when it starts.
+        "net.ipv4.ip_forward": 1,
+        # Rules of iptables count for what goes over Docker's bridges, where the module is loaded.
+        "net.bridge.bridge-nf-call-iptables": 1,
+        # Connections that wait in the queue of a proxy that ends go to the one that follows it.
+        "net.ipv4.tcp_migrate_req": 1,
+        # Raise it (1048576) where "nf_conntrack: table full" was logged: each connection through a
+        # published port takes one entry, and 300 bytes.
+        "net.netfilter.nf_conntrack_max": None,
+        # "20000 65000" for a proxy with very many connections to one engine. Never reaching down to
+        # a port that a part listens on: an outgoing connection may have it when the part starts.
+        "net.ipv4.ip_local_port_range": None,
+    },
+    # ["br_netfilter", "nf_conntrack"]: loaded now and at each boot, for their settings above to be
+    # there before the engine starts.
+    "modules": None,
+    # {"nofile": 1048576, "nproc": 65536}: of whoever logs in. Containers have limits of their own.
+    "limits": None,
+    # {"size_mb": 100, "count": 5}: of the parts' log directories, for images of your own. Those
+    # that come with Dockyard bound their logs by themselves. "copytruncate": False for programs
+    # that notice that their file was renamed. logrotate is installed where it is not there.
+    "log_rotation": None,
+    # The journal takes a tenth of the disk where nobody bounds it, and containers need that disk.
+    "journald": {"max_use_mb": 1000, "max_retention_days": 90},
+    # True: security updates are installed day by day, by unattended-upgrades or dnf-automatic,
+    # which is installed for it. Never the engine, which is exchanged host by host, and never a
+    # reboot.
+    "security_updates": None,
+}
+
 images = {
     # What the Dockerfiles' BASE_IMAGE is. Name your own registry's copy where builders can't pull
     # from the public one.

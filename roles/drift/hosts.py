@@ -9,6 +9,7 @@ from roles.container.spec import PART_LABEL
 from roles.docker_engine import plan as docker_engine
 from roles.drift.model import Finding, Kind
 from roles.host_check import plan as host_check
+from roles.host_setup import plan as host_setup
 from roles.images import plan as images
 from roles.observed import Container, Observed
 from roles.proxy import plan as proxy
@@ -20,8 +21,8 @@ from roles.run.problems import Problem
 from roles.sdk import plan as sdk
 from roles.soa_engine import plan as soa_engine
 
-ROLES = (docker_engine, images, registry, soa_engine, proxy, sdk)
-TOLD_WITHOUT_ENGINE = ("docker_engine", "host_check")
+ROLES = (host_setup, docker_engine, images, registry, soa_engine, proxy, sdk)
+TOLD_WITHOUT_ENGINE = ("host_setup", "docker_engine", "host_check")
 REGISTRYS_OWN = "VIP_CFGCENTER_ZK_CONNECTION"
 """The variable that tells every server of the registry: not to be judged where one was not read."""
 

@@ -17,8 +17,10 @@ from roles.observed.model import (
 )
 from roles.observed.probe import Look, forget, is_fresh, observe
 from roles.observed.releases import Pin, Release, ReleasedPart, Releases
+from roles.observed.setup import Account, Place, Setup, Sudoers, Unit
 
 __all__ = [
+    "Account",
     "Address",
     "Container",
     "Disk",
@@ -34,12 +36,16 @@ __all__ = [
     "Observed",
     "Path",
     "Pin",
+    "Place",
     "Release",
     "ReleasedPart",
     "Releases",
     "Route",
     "Service",
+    "Setup",
     "Source",
+    "Sudoers",
+    "Unit",
     "forget",
     "is_fresh",
     "observe",

@@ -11,6 +11,7 @@ from typing import Any
 from roles.observed.fitness import Fitness
 from roles.observed.lease import Lease
 from roles.observed.releases import Releases
+from roles.observed.setup import Setup
 
 IpAddress = IPv4Address | IPv6Address
 IpNetwork = IPv4Network | IPv6Network
@@ -188,6 +189,7 @@ class Observed:
     lease: Lease = field(default_factory=Lease)
     """Its generation is of before anything else was read, its holder of after that."""
     releases: Releases = field(default_factory=Releases)
+    setup: Setup = field(default_factory=Setup)
     clock_skew_s: float | None = None
     """How far the host's clock is ahead of ours; 0 where the probe's own time explains it."""
 

@@ -27,6 +27,7 @@ from roles.observed.model import (
     Service,
 )
 from roles.observed.releases import releases
+from roles.observed.setup import setup
 
 SPECIAL_ROUTES = frozenset(
     {"anycast", "blackhole", "broadcast", "local", "multicast", "prohibit", "throw", "unreachable"}
@@ -130,6 +131,7 @@ def _observed(sections: dict[str, list[str]]) -> Observed:
         fitness=found,
         lease=lease_of(sections.get("lease", []), sections.get("lease_after", [])),
         releases=releases(sections.get("releases", [])),
+        setup=setup(sections.get("setup", [])),
     )
 
 

@@ -38,6 +38,8 @@ class Look:
     """`HOST:PORT` of a proxy towards it."""
     networks: bool = False
     """Whether the engine's networks are to be told."""
+    setup: tuple[tuple[str, str], ...] = ()
+    """What is asked of the host itself, as probe.sh has it: kind and name, or `-`."""
 
     @property
     def arguments(self) -> list[str]:
@@ -52,7 +54,8 @@ class Look:
             ("disk", self.disks),
             *((kind, (value,)) for kind, value in one if value),
         )
-        return [word for kind, values in asked for value in values for word in (kind, value)]
+        pairs = [(kind, value) for kind, values in asked for value in values]
+        return [word for pair in (*pairs, *self.setup) for word in pair]
 
 
 def observe(state: State, host: Host, look: Look | None = None) -> Observed:

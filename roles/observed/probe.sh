@@ -2,7 +2,9 @@
 # "path P", "file P" (its first line), "sum P" (its SHA-256), "newest P" (of the files P.HEX that with
 # the greatest HEX, all its lines), "name N" (to be resolved),
 # "disk P" (what P lies on), "source URL" (of packages; "distro": the package manager's own),
-# "proxy HOST:PORT" (towards it), "networks all" (of the engine).
+# "proxy HOST:PORT" (towards it), "networks all" (of the engine); of the host itself "user N",
+# "sysctl N", "module N", "unit N", "block P" (what we wrote into P), "hosts -", "zone -", "sudoers -",
+# "sshd -".
 # Sections start with "@@name"; what comes before the first or after "@@end" is not ours.
 LC_ALL=C
 PATH="$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -288,27 +290,117 @@ resolved() {
     printf '%s' "${found%% *}"
 }
 
+# gather KIND WORD...: call all_KIND with the words of one kind; where there is none, it is not called.
+gather() {
+    kind=$1
+    shift
+    left=$#
+    while [ "$left" -gt 1 ]; do
+        word=$1 value=$2
+        shift 2
+        left=$((left - 2))
+        [ "$word" != "$kind" ] || set -- "$@" "$value"
+    done
+    [ "$left" -eq 0 ] || shift
+    [ $# -eq 0 ] || "all_$kind" "$@"
+}
+all_path() { stat -c 'path|%n|%F|%u:%g|%a' -- "$@" 2>/dev/null; }
+all_sum() {
+    for path; do
+        shift
+        [ ! -f "$path" ] || set -- "$@" "$path"
+    done
+    [ $# -eq 0 ] || sha256sum -- "$@" 2>/dev/null |
+        sed -n 's/^\\\{0,1\}\([0-9a-f]\{64\}\)  \(.*\)$/sum|\2|\1/p'
+}
+all_file() {
+    for path; do
+        [ -f "$path" ] && printf 'file|%s|%s\n' "$path" "$(head -n 1 -- "$path" | head -c 1000)"
+    done
+}
+all_newest() {
+    for path; do
+        version=$(greatest_of "$path")
+        [ -z "$version" ] || printf 'newest|%s|%s|%s\n' "$path" "$version" \
+            "$(head -c 20000 -- "$path.$version" | tr -s '\n|' '  ')"
+    done
+}
 greatest_of() {
     for file in "$1".*; do printf '%s\n' "${file##*.}"; done | grep -Ex '[0-9a-f]{1,16}' |
         awk '{ printf "%02d %s\n", length($0), $0 }' | sort | tail -n 1 | cut -c 4-
 }
-newest() {
-    version=$(greatest_of "$1")
-    [ -z "$version" ] || printf 'newest|%s|%s|%s\n' "$1" "$version" \
-        "$(head -c 20000 -- "$1.$version" | tr -s '\n|' '  ')"
+all_name() {
+    for name; do printf 'name|%s|%s\n' "$name" "$(resolved "$name")"; done
 }
 
 section asked
-while [ $# -gt 1 ]; do
-    case $1 in
-    path) stat -c "path|$2|%F|%u:%g|%a" -- "$2" 2>/dev/null ;;
-    file) [ -f "$2" ] && printf 'file|%s|%s\n' "$2" "$(head -n 1 -- "$2" | head -c 1000)" ;;
-    newest) newest "$2" ;;
-    sum) [ -f "$2" ] && printf 'sum|%s|%s\n' "$2" "$(sha256sum <"$2" | cut -d' ' -f1)" ;;
-    name) printf 'name|%s|%s\n' "$2" "$(resolved "$2")" ;;
-    esac
-    shift 2
-done
+for kind in path file newest sum name; do gather "$kind" "$@"; done
+
+# The host itself. Names and numbers of users; of the users that are named also how they are let in.
+all_user() {
+    asked=" $* "
+    timeout 5 getent passwd "$@" | while IFS=: read -r name _ uid _ _ home shell; do
+        case $asked in *" $name "*) ;; *) printf 'user|%s|%s|||\n' "$name" "$uid" && continue ;; esac
+        printf 'user|%s|%s|%s|%s|%s\n' "$name" "$uid" "$home" "$shell" "$(awk -F : -v name="$name" '
+            $1 == name { print ($2 ~ /^[!*]/ ? "locked" : "open") }' /etc/shadow 2>/dev/null)"
+        stat -c "place|$name|%F|%u|%a|%n" -- "$home" "$home/.ssh" "$home/.ssh/authorized_keys" 2>/dev/null
+        [ ! -f "$home/.ssh/authorized_keys" ] || awk -v name="$name" '
+            !/^[ \t]*#/ && /(ssh-|ecdsa-)/ { print "key|" name "|" $0 }' "$home/.ssh/authorized_keys"
+    done
+}
+# Not by the shell's own `read`: some take one byte at a time, and such a file gives but the first.
+all_sysctl() {
+    awk 'BEGIN {
+        for (i = 1; i < ARGC; i++) {
+            if (ARGV[i] !~ /^[A-Za-z0-9_.-]+$/ || ARGV[i] ~ /_key$|secret/) continue
+            file = ARGV[i]
+            gsub(/\./, "/", file)
+            file = "/proc/sys/" file
+            if ((getline value <file) > 0) print "sysctl|" ARGV[i] "|" value
+            close(file)
+        }
+    }' "$@" 2>/dev/null
+}
+all_module() {
+    for name; do
+        case $name in *[!a-z0-9_]*) continue ;; esac
+        [ -d "/sys/module/$name" ] ||
+            tr - _ 2>/dev/null <"/lib/modules/$kernel/modules.builtin" | grep -q "/$name\.ko" || continue
+        printf 'module|%s\n' "$name"
+    done
+}
+all_unit() {
+    [ ! -d /run/systemd/system ] || bounded_by 10 systemctl show -p Id -p LoadState -p UnitFileState \
+        -p ActiveState -p ConditionResult -p ConditionTimestampMonotonic -- "$@" 2>/dev/null | sed 's/^/unit|/'
+}
+all_hosts() {
+    read -r name 2>/dev/null </etc/hostname && printf 'static|%s\n' "$name"
+    head -c 262144 /etc/hosts 2>/dev/null | sed 's/^/hosts|/'
+}
+all_zone() { printf 'zone|%s\n' "$(readlink /etc/localtime)"; }
+all_sudoers() {
+    command -v visudo >/dev/null || { echo 'sudoers|absent|' && return; }
+    answer=$(bounded_by 10 visudo -c 2>&1)
+    printf 'sudoers|%s|%s\n' "$?" "$(printf '%s\n' "$answer" | grep -v 'parsed OK' | head -n 3 | tr '\n' ' ')"
+}
+all_sshd() {
+    sshd=$(command -v sshd) || return 0
+    bounded_by 10 "$sshd" -T 2>/dev/null | sed -n '/^\(passwordauth\|kbdinteractiveauth\|challengeresponseauth\|usepam \)/s/^/sshd|/p'
+    ! grep -qsiE '^[[:space:]]*include[[:space:]].*sshd_config\.d/' /etc/ssh/sshd_config || echo 'sshd|include yes'
+}
+all_block() {
+    for path; do
+        shift
+        [ ! -f "$path" ] || set -- "$@" "$path"
+    done
+    [ $# -eq 0 ] || awk '
+        /^# dockyard: end$/ { own = 0 }
+        own { print "block|" FILENAME "|" $0 }
+        /^# dockyard: begin$/ { own = 1 }' "$@"
+}
+
+section setup
+for kind in user sysctl module unit hosts zone sudoers sshd block; do gather "$kind" "$@"; done
 
 # Of a record the head alone: the rest may be secret.
 section releases

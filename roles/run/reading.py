@@ -14,6 +14,7 @@ from roles.container.plan import DOCKERS_OWN_NETWORKS, directories
 from roles.docker_engine import managed
 from roles.host_check.finding import DATA_ROOT, data_root
 from roles.host_check.source import place_of_packages, place_of_proxy
+from roles.host_setup.looked import looked_at
 from roles.observed import IpAddress, Look, Observed
 from roles.registry import data as registry
 from roles.run.address import (
@@ -116,11 +117,12 @@ def look(wanted: Wanted | None) -> Look:
     data = wanted.registry.server.data.host if wanted.registry.server else None
     paths = [directory.path for part in parts for directory in directories(part)]
     engine_paths, engine_sums = managed.looked_at(wanted.docker_engine)
+    asked = looked_at(wanted.host_setup)
     if data:
         paths.append(f"{data}/{registry.HISTORY}")
     return Look(
-        paths=(*paths, *engine_paths),
-        sums=engine_sums,
+        paths=(*paths, *engine_paths, *asked.paths),
+        sums=(*engine_sums, *asked.sums),
         files=tuple(f"{data}/{name}" for name in (registry.MYID, registry.MEMBERS) if data),
         newest=(f"{data}/{registry.AGREED}",) if data else (),
         names=tuple(name for name, _ in split_endpoints(wanted.registry.connection)),
@@ -128,6 +130,7 @@ def look(wanted: Wanted | None) -> Look:
         source=place_of_packages(wanted.docker_engine),
         proxy=place_of_proxy(wanted.docker_engine),
         networks=any(part.network not in DOCKERS_OWN_NETWORKS for part in parts),
+        setup=asked.setup,
     )
 
 

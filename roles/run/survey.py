@@ -18,6 +18,7 @@ from pyinfra.context import ctx_state
 from roles.docker_engine import plan as docker_engine
 from roles.docker_engine.rehearsal import rehearse
 from roles.host_check import plan as host_check
+from roles.host_setup import plan as host_setup
 from roles.images import plan as images
 from roles.observed import Observed
 from roles.proxy import plan as proxy
@@ -45,7 +46,16 @@ class Role(Protocol):
 Moves = Literal["joining", "leaving"]
 """What the hosts of the limit do."""
 
-SYSTEM: tuple[Role, ...] = (docker_engine, images, registry, soa_engine, proxy, sdk, release)
+SYSTEM: tuple[Role, ...] = (
+    host_setup,
+    docker_engine,
+    images,
+    registry,
+    soa_engine,
+    proxy,
+    sdk,
+    release,
+)
 """The whole service system, in the order in which deploy/soa.py composes the roles."""
 
 _lock = BoundedSemaphore()
@@ -141,7 +151,8 @@ def _refuse_leased(observed: Mapping[Host, Observed]) -> None:
 
 def _host_checks(roles: tuple[Role, ...]) -> Collection[str]:
     """What is not installed or deployed needs no fit host: an engine stops on a full disk, too."""
-    return host_check.CHECKS if any(role in SYSTEM for role in roles) else host_check.ALWAYS
+    needs_fit = any(role in SYSTEM and role is not host_setup for role in roles)
+    return host_check.CHECKS if needs_fit else host_check.ALWAYS
 
 
 def _refused_options() -> Iterator[Problem]:

@@ -16,6 +16,7 @@ from roles.container.part import PartSpec
 from roles.docker_engine.spec import DockerEngineSpec
 from roles.drift.spec import DriftSpec
 from roles.host_check.spec import HostCheckSpec
+from roles.host_setup.spec import HostSetupSpec
 from roles.images.spec import ImagesSpec
 from roles.maintenance.spec import DrainWish, LogsWish
 from roles.proxy.spec import ProxySpec
@@ -80,6 +81,7 @@ class Wanted(Data):
     docker_engine: DockerEngineSpec = DockerEngineSpec()
     drift: DriftSpec = DriftSpec()
     host_check: HostCheckSpec = HostCheckSpec()
+    host_setup: HostSetupSpec = HostSetupSpec()
     verify_report: str | None = None
     """Where deploy/verify.py writes its report."""
     images: ImagesSpec = ImagesSpec()

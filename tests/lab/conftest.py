@@ -37,6 +37,7 @@ APART = frozenset(
         "test_engine",
         "test_engine_refused",
         "test_fields",
+        "test_host_setup",
         "test_lab",
         "test_local",
         "test_molecule",

@@ -420,8 +420,8 @@ def test_a_host_that_forwards_no_more_and_what_comes_of_it(synced: Fleet) -> Non
     host.run("sysctl -qw net.ipv4.ip_forward=0")
     checked = drift(synced)
     host.run("sysctl -qw net.ipv4.ip_forward=1")
-    assert (host.name, "host_check", "ip-forward", "unfit") in checked.found
-    assert checked.found - {(host.name, "host_check", "ip-forward", "unfit")} <= {
+    assert (host.name, "host_setup", "net.ipv4.ip_forward", "differs") in checked.found
+    assert checked.found - {(host.name, "host_setup", "net.ipv4.ip_forward", "differs")} <= {
         (host.name, "soa_engine", f"{ENGINES}/{engine}", "missing"),
         *((app.name, "proxy", f"engine {engine}", "missing") for app in synced.apps),
     }

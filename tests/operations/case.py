@@ -15,7 +15,9 @@ from pyinfra.context import ctx_host, ctx_state
 from pyinfra_testing.operations import parse_commands
 from pyinfra_testing.util import FakeHost
 
+from roles.host_setup.commands import SHELL, Step, text
 from roles.observed import Path, Service
+from roles.observed.setup import setup
 from roles.run.fleet import Fleet
 from tests.unit.build import address_of, bare, fitted, fleet, member, serving, state_of
 
@@ -41,7 +43,17 @@ def commands(case: File) -> list[Any]:
     host = FakeHost(state, told["host"], told.get("facts", {}), {})
     with ctx_state.use(state), ctx_host.use(host):
         found: list[Any] = parse_commands(list(operation._inner(**_kwargs(told))))
-    return found
+    return [_shown(command) for command in found]
+
+
+def _shown(command: Any) -> Any:
+    """A step of ours by what it is called, and what it is given behind its script."""
+    if isinstance(command, list) and command[0] == "run_step":
+        [step] = command[1]
+        assert isinstance(step, Step)
+        scripts = {text(path.stem): path.name for path in SHELL.glob("*.sh")}
+        return [step.called, *(scripts.get(word, word) for word in step.words[4:])]
+    return command
 
 
 def _kwargs(told: dict[str, Any]) -> dict[str, Any]:
@@ -74,6 +86,8 @@ def _observed(host: dict[str, Any]) -> dict[str, Any]:
     changes: dict[str, Any] = dict(host.get("observed", {}))
     if "docker_service" in changes:
         changes["docker_service"] = Service(**changes["docker_service"])
+    if "setup" in changes:
+        changes["setup"] = setup(changes["setup"])
     if "paths" in changes:
         changes["paths"] = {path: Path(*found) for path, found in changes["paths"].items()}
     return changes

@@ -10,7 +10,7 @@ import pytest
 from roles.container.spec import ContainerSpec
 from roles.drift import hosts
 from roles.drift.model import Finding
-from roles.observed import Container, Path, Releases, Service
+from roles.observed import Container, Path, Releases, Service, Setup
 from roles.run.fleet import Fleet
 from roles.soa_engine.plan import container as engine_container
 from tests.unit.build import change, fleet, foreign, look_again, member, running, serving
@@ -195,4 +195,23 @@ def test_of_a_host_whose_engine_is_stopped_that_alone_is_told() -> None:
     stopped = look_again(never, "app-1", releases=Releases(current_name="2026-01-31T10:15:30Z"))
     assert [one[:3] for one in told(stopped) if one[0] == "app-1"] == [
         ("app-1", "docker_engine", "docker.service")
+    ]
+
+
+def test_a_setting_of_the_host_itself() -> None:
+    found = whole("app-1")
+    wanted = member("app-1", host_setup={"sysctls": {"net.ipv4.ip_forward": 1}}).wanted
+    live = Setup(sysctls={"net.ipv4.ip_forward": "0"})
+    again = look_again(change(found, "app-1", wanted=wanted), "app-1", setup=live)
+    own = [each for each in told(again) if each[1] == "host_setup"]
+    assert own == [
+        ("app-1", "host_setup", "net.ipv4.ip_forward", "1", "0", "differs"),
+        (
+            "app-1",
+            "host_setup",
+            "/etc/sysctl.d/60-dockyard.conf",
+            "as Dockyard writes it",
+            "absent",
+            "differs",
+        ),
     ]

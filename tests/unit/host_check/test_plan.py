@@ -392,6 +392,12 @@ WARNS = [
     ),
     (
         "ip-forward",
+        fitted(fitness=fit(sysctls={"net.ipv4.ip_forward": "0"})),
+        {"host_setup": {"sysctls": {"net.ipv4.ip_forward": 1}}},
+        "0 under a running engine; the next deploy sets it",
+    ),
+    (
+        "ip-forward",
         NOT_FORWARDING,
         config(ip_forward=False),
         "0, and docker_engine.config has ip-forward",

@@ -21,10 +21,14 @@ from roles.observed import (
     Observed,
     Path,
     Pin,
+    Place,
     Release,
     Releases,
     Service,
+    Setup,
     Source,
+    Sudoers,
+    Unit,
 )
 from roles.observed.parse import parse
 from roles.observed.probe import SCRIPT, Look
@@ -627,3 +631,155 @@ def test_the_newest_of_versions(bin_folder: File, tmp_path: File) -> None:
     assert probe(bin_folder, Look(newest=paths)).newest == {
         paths[0]: Newest("10000000a", ("a=[::1]:1", "b=2", "3"))
     }
+
+
+def setup(folder: File, *asked: tuple[str, str], script: bytes = SCRIPT) -> Setup:
+    return probe(folder, Look(setup=asked), script=script).setup
+
+
+def test_of_a_host_itself_nothing_is_read_that_is_not_asked_for(bin_folder: File) -> None:
+    for name in ("visudo", "sshd", "readlink", "stat", "sha256sum"):
+        program(bin_folder, name, f'touch "${{0%/*}}/ran-{name}"')
+    assert setup(bin_folder) == Setup()
+    assert list(bin_folder.glob("ran-*")) == []
+
+
+def test_settings_of_the_kernel(bin_folder: File, tmp_path: File) -> None:
+    put(tmp_path, "/proc/sys/net/ipv4/range", "1024\t65000\n")
+    put(tmp_path, "/proc/sys/net/key_key", "secret\n")
+    put(tmp_path, "/etc/shadow", "root:x\n")
+    script = elsewhere(tmp_path, "/proc/sys/")
+    names = ("net.ipv4.range", "net.absent", "net.key_key", "../../etc/shadow", "net/ipv4/range")
+    asked = [("sysctl", name) for name in names]
+    assert setup(bin_folder, *asked, script=script).sysctls == {"net.ipv4.range": "1024 65000"}
+
+
+def test_a_setting_is_read_whole(bin_folder: File) -> None:
+    found = setup(bin_folder, ("sysctl", "kernel.osrelease"))
+    assert found.sysctls == {"kernel.osrelease": os.uname().release}
+
+
+def test_modules_that_are_loaded_or_built_in(bin_folder: File, tmp_path: File) -> None:
+    (tmp_path / "sys/module/br_netfilter").mkdir(parents=True)
+    release = os.uname().release
+    put(tmp_path, f"/lib/modules/{release}/modules.builtin", "kernel/net/nf-conntrack.ko\n")
+    script = elsewhere(tmp_path, '/sys/module/$name" ] ||', "/lib/modules/$kernel/modules.builtin")
+    asked = [("module", name) for name in ("br_netfilter", "nf_conntrack", "absent", "../x")]
+    found = setup(bin_folder, *asked, script=script)
+    assert found.modules == {"br_netfilter", "nf_conntrack"}
+
+
+def test_a_user_and_how_it_is_let_in(bin_folder: File, tmp_path: File) -> None:
+    home = tmp_path / "home"
+    text = '# ssh-rsa\n\ncommand="a # b" ssh-rsa AAAA x|y\nssh-ed25519 B\n'
+    put(home, "/.ssh/authorized_keys", text)
+    (home / ".ssh").chmod(0o770)
+    lines = f"ops:x:1001:1001:O:{home}:/bin/sh\\nbob:x:7:7::/:/bin/false\\n"
+    program(bin_folder, "getent", f"""[ "$*" = "passwd ops 7" ] && printf '{lines}'""")
+    put(tmp_path, "/etc/shadow", "ops:!$6$secret:1::\nbob:$6$secret:1::\n")
+    script = elsewhere(tmp_path, "/etc/shadow")
+    found = setup(bin_folder, ("user", "ops"), ("user", "7"), script=script).accounts
+    assert set(found) == {"ops", "bob"}
+    ops = found["ops"]
+    assert (ops.uid, ops.home, ops.shell, ops.is_locked) == (1001, str(home), "/bin/sh", True)
+    assert ops.keys == ('command="a # b" ssh-rsa AAAA x|y', "ssh-ed25519 B")
+    assert ops.places[f"{home}/.ssh"] == Place("directory", os.getuid(), 0o770)
+    assert set(ops.places) == {str(home), f"{home}/.ssh", f"{home}/.ssh/authorized_keys"}
+    assert (found["bob"].uid, found["bob"].is_locked, found["bob"].keys) == (7, None, ())
+
+
+UNITS = """\
+Id=chrony.service
+LoadState=loaded
+ActiveState=active
+UnitFileState=enabled
+ConditionResult=yes
+ConditionTimestampMonotonic=5
+
+Id=systemd-timesyncd.service
+LoadState=loaded
+ActiveState=inactive
+UnitFileState=enabled
+ConditionResult=no
+ConditionTimestampMonotonic=5
+
+Id=absent.service
+LoadState=not-found
+ActiveState=inactive
+
+Id=apt-daily.timer
+LoadState=masked
+ActiveState=inactive
+UnitFileState=masked
+ConditionResult=no
+ConditionTimestampMonotonic=0
+"""
+
+
+def test_units(bin_folder: File, tmp_path: File) -> None:
+    (tmp_path / "run/systemd/system").mkdir(parents=True)
+    program(bin_folder, "systemctl", f"[ \"$1\" != show ] || cat <<'E'\n{UNITS}E")
+    script = elsewhere(tmp_path, "/run/systemd/system")
+    found = setup(bin_folder, ("unit", "a"), ("unit", "b"), script=script)
+    assert found.units == {
+        "chrony.service": Unit(is_enabled=True, is_active=True),
+        "systemd-timesyncd.service": Unit(is_enabled=True, is_active=False, is_barred=True),
+        "apt-daily.timer": Unit(is_enabled=False, is_active=False, is_masked=True),
+    }
+    assert found.unit("chronyd.service", "chrony.service") == Unit(True, True)
+
+
+def test_names_zone_and_blocks(bin_folder: File, tmp_path: File) -> None:
+    put(tmp_path, "/etc/hostname", "app-1\n")
+    put(tmp_path, "/etc/hosts", "127.0.0.1 localhost\n\n@@end\n")
+    (tmp_path / "etc/localtime").symlink_to("../usr/share/zoneinfo/Europe/Berlin")
+    block = tmp_path / "chrony.conf"
+    block.write_text("a\n# dockyard: begin\nserver x\n# dockyard: end\nb\n")
+    script = elsewhere(tmp_path, "/etc/hostname", "/etc/hosts", "/etc/localtime")
+    asked = (("hosts", "-"), ("zone", "-"), ("block", str(block)), ("block", "/absent"))
+    found = setup(bin_folder, *asked, script=script)
+    assert (found.static_name, found.zone) == ("app-1", "Europe/Berlin")
+    assert found.hosts == "127.0.0.1 localhost\n\n@@end\n"
+    assert found.blocks == {str(block): "server x\n"}
+
+
+@pytest.mark.parametrize(
+    "said, status, expected",
+    [
+        ("/etc/sudoers: parsed OK", 0, Sudoers(is_installed=True)),
+        (
+            "/etc/sudoers.d/x:1:5: syntax error\nbad\n    ^\n/etc/sudoers: parsed OK",
+            1,
+            Sudoers(True, "/etc/sudoers.d/x:1:5: syntax error bad     ^"),
+        ),
+    ],
+)
+def test_sudoers(bin_folder: File, said: str, status: int, expected: Sudoers) -> None:
+    program(bin_folder, "visudo", f"[ \"$*\" = -c ] && cat <<'E' >&2\n{said}\nE\nexit {status}")
+    assert setup(bin_folder, ("sudoers", "-")).sudoers == expected
+
+
+def test_what_sshd_says_of_passwords(bin_folder: File, tmp_path: File) -> None:
+    said = "port 22\\npasswordauthentication yes\\nkbdinteractiveauthentication no\\nusepam yes\\n"
+    program(bin_folder, "sshd", f"[ \"$*\" = -T ] && printf '{said}'")
+    config = "/etc/ssh/sshd_config"
+    script = elsewhere(tmp_path, config)
+    told = {
+        "passwordauthentication": "yes",
+        "kbdinteractiveauthentication": "no",
+        "usepam": "yes",
+    }
+    put(tmp_path, config, "# Include /etc/ssh/sshd_config.d/*.conf\n")
+    assert setup(bin_folder, ("sshd", "-"), script=script).sshd == told
+    put(tmp_path, config, "Include /etc/ssh/sshd_config.d/*.conf\n")
+    assert setup(bin_folder, ("sshd", "-"), script=script).sshd == {**told, "include": "yes"}
+
+
+def test_paths_and_sums_of_names_that_are_odd(bin_folder: File, tmp_path: File) -> None:
+    odd = [tmp_path / name for name in ("a b", "o'neil", "-x", "back\\slash", "$(id)*")]
+    for path in odd[:-1]:
+        path.write_text("x")
+    names = tuple(map(str, odd))
+    found = probe(bin_folder, Look(paths=names, sums=(*names[:3], str(tmp_path))))
+    assert set(found.paths) == set(names[:-1])
+    assert found.sums == dict.fromkeys(names[:3], sha256(b"x").hexdigest())

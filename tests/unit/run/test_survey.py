@@ -18,6 +18,7 @@ from roles.container.instance import Instance
 from roles.docker_engine import plan as docker_engine
 from roles.docker_engine import service
 from roles.host_check import plan as host_check
+from roles.host_setup import plan as host_setup
 from roles.observed import Address, Container, Lease, Observed, Route, Service, forget
 from roles.proxy import plan as proxy
 from roles.run import options
@@ -283,6 +284,12 @@ def test_whatever_a_deploy_does_it_needs_root(stack: ExitStack) -> None:
     common = fitted("198.18.0.11", user_id=1000)
     hosts(stack, *NAMES, everywhere={"action": "stop"}, observed={"app-1": common})
     assert [line.split(": ")[1] for line in refusal((service,))] == ["host_check.root"]
+
+
+def test_a_host_that_is_unfit_for_containers_is_set_up_all_the_same(stack: ExitStack) -> None:
+    unfit = fitted("198.18.0.11", fitness=fit(disks={"/var/lib/docker": disk("nfs")}), init="bash")
+    hosts(stack, *NAMES, observed={"app-1": unfit})
+    survey((host_setup,))
 
 
 def test_a_host_outside_the_limit_may_be_unfit(stack: ExitStack) -> None:

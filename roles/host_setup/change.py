@@ -1,0 +1,59 @@
+"""A change of a host's own settings, with the commands that carry it out."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Literal
+
+from roles.host_setup.commands import Step, place
+from roles.run.changes import Change, Gap
+from roles.run.fleet import Member
+
+ROLE = "host_setup"
+Kind = Literal["user", "keys", "sudo", "lock", "system"]
+ACCOUNT: tuple[Kind, ...] = ("user", "keys", "sudo")
+"""What the ordinary login needs."""
+LOCK: tuple[Kind, ...] = ("lock",)
+"""What takes the others away; comes after the proof that the ordinary one works."""
+SYSTEM: tuple[Kind, ...] = ("system",)
+
+
+@dataclass(frozen=True)
+class SetupChange(Change):
+    """What differs, and the steps that mend it, in their order; `user` is pyinfra's own to make."""
+
+    kind: Kind = "system"
+    steps: tuple[Step, ...] = field(default=(), compare=False)
+
+
+def change(
+    member: Member,
+    action: str,
+    gaps: list[Gap],
+    *steps: Step,
+    kind: Kind = "system",
+) -> list[SetupChange]:
+    """The one change that closes all of these gaps; none where there is no gap."""
+    if not gaps:
+        return []
+    why = gaps[0].found if len(gaps) == 1 else f"{len(gaps)} of its settings differ"
+    return [SetupChange(member.name, ROLE, action, why, False, tuple(gaps), kind, steps)]
+
+
+def file_gaps(member: Member, path: str, content: bytes) -> list[Gap]:
+    """How a file that we write whole differs."""
+    found = member.observed.sums.get(path)
+    if found == hashlib.sha256(content).hexdigest():
+        return []
+    return [Gap(path, "as Dockyard writes it", "absent" if found is None else "differs")]
+
+
+def file_changes(member: Member, path: str, content: bytes, apply: str = "") -> list[SetupChange]:
+    """A file that we write whole, and what makes it count."""
+    gaps = file_gaps(member, path, content)
+    return change(member, f"write {path}", gaps, place(path, content, apply=apply))
+
+
+def lines(*text: str) -> bytes:
+    return "".join(f"{line}\n" for line in text).encode()
