@@ -163,7 +163,10 @@ def _credentials(access: FirstAccess) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _how(host: Host, user: str) -> dict[str, Any]:
-    """What the connection is made with, but for the credential."""
+    """What the connection is made with, but for the credential.
+
+    That always says a `pkey`, None too, which keeps the keys of an ssh_config away.
+    """
     data = host.connector.data
     more = data["ssh_paramiko_connect_kwargs"] or {}
     port = int(data["ssh_port"] or 0)
@@ -173,7 +176,6 @@ def _how(host: Host, user: str) -> dict[str, Any]:
         "timeout": host.state.config.CONNECT_TIMEOUT,
         "allow_agent": False,
         "look_for_keys": False,
-        "key_filename": None,
         "_pyinfra_ssh_forward_agent": False,
         "_pyinfra_ssh_config_file": data["ssh_config_file"],
         "_pyinfra_ssh_known_hosts_file": data["ssh_known_hosts_file"],

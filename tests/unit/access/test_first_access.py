@@ -16,6 +16,7 @@ from pyinfra.connectors.sshuserclient.client import get_host_keys, get_ssh_confi
 from roles.access import bastions, first, known_hosts
 from roles.access.first import NoAccess
 from roles.access.login import prove
+from roles.access.scan import NotScanned
 from roles.observed import channel
 from roles.run.callbacks import listen
 from tests.unit.access.server import ADDRESS, Server, as_host_key, loaded, new_host_key, private_key
@@ -169,6 +170,17 @@ def test_a_first_key_and_nothing_beside_it(home: Path, programs: Path) -> None:
         assert len([one for one in server.tried if one[0] == "debian"]) == 2
 
 
+def test_an_agent_is_not_asked(home: Path, programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bool] = []
+    monkeypatch.setattr("paramiko.client.Agent", lambda: asked.append(True))
+    access = {"password": secret(home, PASSWORD)}
+    with Server(users={"root": [PASSWORD]}, path=programs) as server:
+        pin(home, server)
+        state = started(home, {"app-4": server}, access=access, ssh_allow_agent=False)
+        connected(state)
+    assert asked == []
+
+
 @pytest.mark.parametrize(
     "user, more, told",
     [
@@ -233,6 +245,25 @@ def test_the_proof_is_a_connection_of_its_own(home: Path, programs: Path) -> Non
         assert host.data.ssh_user == "root"
 
 
+def test_a_second_connection_is_the_ordinary_one_where_that_works_by_now(
+    home: Path, programs: Path
+) -> None:
+    access = {"user": "careful", "password": secret(home, PASSWORD)}
+    access["sudo_password"] = secret(home, SUDO_PASSWORD)
+    users: dict[str, list[Any]] = {"careful": [PASSWORD]}
+    with Server(users=users, path=programs) as server:
+        pin(home, server)
+        state = started(home, {"app-4": server}, access=access, _sudo=True)
+        host = connected(state)
+        assert host.connector_data["prompted_sudo_password"] == SUDO_PASSWORD
+        users["ops"] = [own_key(home)]
+        host.disconnect()
+        host.connect(raise_exceptions=True, show_errors=False)
+        assert server.tried[-1] == ("ops", "publickey")
+        assert host.data.ssh_user == "ops"
+        assert host.connector_data["prompted_sudo_password"] is None
+
+
 def test_the_first_access_lends_the_proof_no_password(home: Path, programs: Path) -> None:
     access = {"user": "careful", "password": secret(home, PASSWORD)}
     access["sudo_password"] = secret(home, SUDO_PASSWORD)
@@ -275,6 +306,36 @@ def test_a_changed_key_between_the_look_and_the_login(home: Path) -> None:
         server.host_keys = [new_host_key()]
         with pytest.raises(ConnectError, match="host key"):
             connected(state)
+        assert server.tried == []
+
+
+def test_a_changed_key_between_the_two_logins(home: Path) -> None:
+    class Swapping(dict[str, list[Any]]):
+        def get(self, user: str, otherwise: Any = None) -> Any:
+            server.host_keys = [new_host_key()]
+            return super().get(user, otherwise)
+
+    access = {"password": secret(home, PASSWORD)}
+    with Server(users=Swapping(root=[PASSWORD])) as server:
+        pin(home, server)
+        state = started(home, {"app-4": server}, access=access)
+        with pytest.raises(ConnectError, match="host key"):
+            connected(state)
+        assert server.tried == [("ops", "publickey")]
+
+
+def test_a_host_that_only_answers_later_is_no_less_strange(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silent(place: Any) -> Any:
+        raise NotScanned("no answer in time")
+
+    monkeypatch.setattr(first, "scan", silent)
+    access = {"password": secret(home, PASSWORD)}
+    with Server(users={"root": [PASSWORD]}) as server:
+        data = {"access": access, "ssh_strict_host_key_checking": "accept-new"}
+        with pytest.raises(ConnectError, match="No host key"):
+            connected(started(home, {"app-4": server}, **data))
         assert server.tried == []
 
 
