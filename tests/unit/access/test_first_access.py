@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from gevent.pool import Pool
 from pyinfra.api import Config, Host, Inventory, State
 from pyinfra.api.exceptions import ConnectError
 from pyinfra.connectors.sshuserclient.client import get_host_keys, get_ssh_config
@@ -448,6 +449,31 @@ def test_through_a_bastion(home: Path, programs: Path) -> None:
         connected(state)
         assert server.tried[-1] == ("root", "password")
         assert {user for user, _ in bastion.tried} == {"jump"}
+
+
+def test_a_bastion_that_does_not_let_us_in(home: Path) -> None:
+    """What it refuses is not taken for the host's own refusal of a password."""
+    access = {"password": secret(home, PASSWORD)}
+    with Server() as bastion, Server(users={"root": [PASSWORD]}) as server:
+        pin(home, server)
+        pin_bastion(home, bastion)
+        state = started(home, {"app-4": server}, access=access, **through(home, bastion))
+        with pytest.raises(ConnectError, match="a bastion on the way does not let this account in"):
+            connected(state)
+        assert server.connections == 0
+        assert {user for user, _ in bastion.tried} == {"jump"}
+
+
+def test_many_hosts_behind_a_bastion_come_a_few_at_a_time(home: Path) -> None:
+    bastion = Server(users={"jump": [own_key(home)]}, slow_s=0.5)
+    with bastion, Server(users={"ops": [own_key(home)]}) as server:
+        pin(home, server)
+        pin_bastion(home, bastion)
+        servers = {f"app-{number}": server for number in range(20)}
+        state = started(home, servers, **through(home, bastion))
+        Pool(20).map(lambda host: host.connect(raise_exceptions=True), list(state.inventory))
+        assert all(host.connected for host in state.inventory)
+        assert 1 < bastion.most_logging_in < 10
 
 
 def test_a_changed_key_behind_a_bastion(home: Path) -> None:
