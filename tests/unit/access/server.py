@@ -20,6 +20,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from roles.access.known_hosts import HostKey
 
 ADDRESS = "127.0.0.1"
+AS_OPENSSH = {"keys": ["ssh-rsa"]}
+"""OpenSSH 8.8 and later sign with an RSA key by SHA-2 alone."""
 
 
 def private_key() -> str:
@@ -82,7 +84,7 @@ class Server:
             except OSError:
                 return
             self.connections += 1
-            transport = paramiko.Transport(connection)
+            transport = paramiko.Transport(connection, disabled_algorithms=AS_OPENSSH)
             for key in self.host_keys:
                 transport.add_server_key(key)
             self._transports.append(transport)

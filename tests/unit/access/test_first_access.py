@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import gevent
+import paramiko
 import pytest
 from gevent.pool import Pool
 from pyinfra.api import Config, Host, Inventory, State
@@ -348,6 +349,33 @@ def test_a_fingerprint_that_is_right_pins_the_key(home: Path, programs: Path) ->
         access = {"password": secret(home, PASSWORD), "fingerprint": pinned.fingerprint}
         connected(started(home, {"app-4": server}, access=access))
         assert (home / "known_hosts").read_text() == server.line()
+
+
+def test_an_rsa_key_beside_others_is_no_proof_of_what_connections_are_shown(
+    home: Path, programs: Path
+) -> None:
+    rsa = paramiko.RSAKey.generate(2048)
+    told = "its RSA key, which a connection from here is not shown while the host has others"
+    users = {"ops": [own_key(home)]}
+    with Server(host_keys=[rsa, new_host_key()], users=users, path=programs) as server:
+        access = {"fingerprint": as_host_key(rsa).fingerprint}
+        assert told in refused(home, server, access=access)
+        assert (home / "known_hosts").read_text() == ""
+        (home / "known_hosts").write_text(known_hosts.added("", server.name, [as_host_key(rsa)]))
+        assert told in refused(home, server)
+        assert server.tried == []
+        access = {"fingerprint": server.keys[1].fingerprint}
+        connected(started(home, {"app-4": server}, access=access))
+        assert server.tried == [("ops", "publickey")]
+
+
+def test_a_host_with_an_rsa_key_alone(home: Path, programs: Path) -> None:
+    rsa = paramiko.RSAKey.generate(2048)
+    users = {"ops": [own_key(home)]}
+    with Server(host_keys=[rsa], users=users, path=programs) as server:
+        access = {"fingerprint": as_host_key(rsa).fingerprint}
+        connected(started(home, {"app-4": server}, access=access))
+        assert server.tried == [("ops", "publickey")]
 
 
 def test_a_fingerprint_that_is_wrong(home: Path) -> None:
