@@ -18,7 +18,7 @@ from roles.access.place import BadFile, Place, be_strict, pin, place_of
 from roles.access.scan import NotScanned, scan
 from roles.access.secret import NoSecret, Secret, Secrets
 from roles.access.spec import AccessSpec, SecretFile
-from roles.access.verdict import Verdict, listed, proven, verdict
+from roles.access.verdict import ONLY_RSA, Verdict, listed, passed_over, proven, verdict
 from roles.run.merge import DataError, merged_data
 from roles.run.problems import Problem, Refused
 from roles.run.wanted import problem_of
@@ -215,6 +215,13 @@ def _judged(
             "where it is right, `dockyard hostkeys rotate` or `forget`. No credential was sent",
         )
     if fingerprint is None:
+        if passed_over(place.pins, shown):
+            return Problem(
+                name,
+                "host key",
+                f"what is pinned in {place.known_hosts} {ONLY_RSA}: {listed(shown)}. Compare one "
+                f"of them, and pin it: {_trust(name)}",
+            )
         return None
     key = proven(shown, fingerprint)
     if key is None:
@@ -224,7 +231,10 @@ def _judged(
             f"expected {fingerprint}; {place} shows {listed(shown)}. Compare both with what "
             "`ssh-keygen -lf` tells at the host's console. No credential was sent",
         )
-    if found is Verdict.NEW:
+    if passed_over([key, *place.pins], shown):
+        text = f"{fingerprint} {ONLY_RSA}; say that of one of these: {listed(shown)}"
+        return Problem(name, "access.fingerprint", text)
+    if key not in place.pins:
         pin(place, [key])
     return None
 
@@ -265,7 +275,9 @@ def _confirmed(
 def _by_words(name: str) -> str:
     """How somebody who has no terminal here tells that a key is right."""
     if name.startswith("bastion "):
-        return f"`dockyard hostkeys trust {name.split()[1]} --fingerprint SHA256:...`"
-    return (
-        f"access.fingerprint for it, or `dockyard hostkeys trust {name} --fingerprint SHA256:...`"
-    )
+        return _trust(name)
+    return f"access.fingerprint for it, or {_trust(name)}"
+
+
+def _trust(name: str) -> str:
+    return f"`dockyard hostkeys trust {name.removeprefix('bastion ')} --fingerprint SHA256:...`"

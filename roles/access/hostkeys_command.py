@@ -106,7 +106,7 @@ def scan(inventory: str, names: tuple[str, ...]) -> None:
 def trust(inventory: str, name: str, fingerprint: str | None) -> None:
     """Pin the key of HOST: the one with --fingerprint, or what is shown and confirmed."""
     from roles.access.place import pin
-    from roles.access.verdict import Verdict, listed, proven, verdict
+    from roles.access.verdict import ONLY_RSA, Verdict, listed, passed_over, proven, verdict
 
     with _loaded(inventory) as state:
         place = _chosen(state, (name,))[name]
@@ -123,6 +123,10 @@ def trust(inventory: str, name: str, fingerprint: str | None) -> None:
                 raise click.ClickException(
                     f"{name}: expected {fingerprint}, {place} shows {listed(shown)}; nothing was "
                     "pinned"
+                )
+            if passed_over([key, *place.pins], shown):
+                raise click.ClickException(
+                    f"{name}: {fingerprint} {ONLY_RSA}; give that of one of {listed(shown)}"
                 )
             keys: tuple[HostKey, ...] = (key,)
         elif found is Verdict.KNOWN:

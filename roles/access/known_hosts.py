@@ -73,11 +73,9 @@ def removed(text: str, name: str, keys: Iterable[HostKey] | None = None) -> str:
 
 
 def _key_of(line: str, name: str) -> HostKey | None:
-    """A line's key where the line is of that host; lines with `@markers` are nobody's pin."""
+    """A line's key where the line is of that host. Comments and `@markers` are nobody's name."""
     fields = line.split()
-    if len(fields) < 3 or fields[0].startswith(("#", "@")):
-        return None
-    if not any(_is_called(each, name) for each in fields[0].split(",")):
+    if len(fields) < 3 or not any(_is_called(each, name) for each in fields[0].split(",")):
         return None
     return _key(fields[1], fields[2])
 

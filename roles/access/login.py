@@ -13,7 +13,8 @@ from pyinfra.connectors.ssh import SSHConnector
 from pyinfra.connectors.sshuserclient.client import SSHClient
 
 from roles.access.first import ACCESS, FirstAccess
-from roles.access.place import STRICT, be_strict
+from roles.access.gate import gate
+from roles.access.place import STRICT, be_strict, place_of
 from roles.observed import channel
 
 ASK_S = 30
@@ -34,6 +35,8 @@ OF_LOGIN = frozenset(
 """What paramiko takes for logging in; nothing of it that the inventory says goes beside ours."""
 NOBODY = ("no authentication methods available", "too many authentication failures")
 
+NO_BASTION = "a bastion on the way does not let this account in"
+
 _OVERRIDDEN = ("ssh_user", *auth_argument_meta)
 _PROMPTED_BEFORE = "dockyard_prompted_before"
 
@@ -46,8 +49,16 @@ def connect(state: State, host: Host, ordinary: Callable[[], None]) -> None:
     Raises:
         ConnectError: neither way leads in, or not to root; each secret was tried once.
     """
+    if not isinstance(host.connector, SSHConnector):
+        return ordinary()
+    place = place_of(host)
+    with gate(place.via if place else ()):
+        _connect(state, host, ordinary)
+
+
+def _connect(state: State, host: Host, ordinary: Callable[[], None]) -> None:
     access: FirstAccess | None = host.connector_data.get(ACCESS)
-    if access is None or not isinstance(host.connector, SSHConnector):
+    if access is None:
         return ordinary()
     _be_ordinary(host)
     try:
@@ -55,6 +66,8 @@ def connect(state: State, host: Host, ordinary: Callable[[], None]) -> None:
     except ConnectError as error:
         if not _lets_nobody_in(error):
             raise
+        if not _has_reached(getattr(host.connector, "client", None)):
+            raise ConnectError(f"{NO_BASTION}: {error}") from error
         if not access.spec.can_log_in:
             raise ConnectError(
                 f"{error}; where the host is new, say access.key, or access.password"
@@ -103,6 +116,11 @@ def _lets_nobody_in(error: ConnectError) -> bool:
     return isinstance(cause, SSHException) and any(text in str(cause).lower() for text in NOBODY)
 
 
+def _has_reached(client: SSHClient | None) -> bool:
+    """Whether a connection came to the host itself; else it was a bastion that refused."""
+    return client is not None and client.get_transport() is not None
+
+
 def _why_not_root(state: State, host: Host) -> str | None:
     """Why commands do not run as root; None where they do."""
     try:
@@ -137,6 +155,8 @@ def _log_in(host: Host, access: FirstAccess, why: str) -> None:
                 **credential,
             )
         except AuthenticationException as error:
+            if not _has_reached(client):
+                raise ConnectError(f"{NO_BASTION}: {error}") from error
             client.close()
             refused.append(f"{what} was refused, one try was made ({error})")
         except BadHostKeyException as error:
@@ -163,7 +183,10 @@ def _credentials(access: FirstAccess) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _how(host: Host, user: str) -> dict[str, Any]:
-    """What the connection is made with, but for the credential."""
+    """What the connection is made with, but for the credential.
+
+    That always says a `pkey`, None too, which keeps the keys of an ssh_config away.
+    """
     data = host.connector.data
     more = data["ssh_paramiko_connect_kwargs"] or {}
     port = int(data["ssh_port"] or 0)
@@ -173,7 +196,6 @@ def _how(host: Host, user: str) -> dict[str, Any]:
         "timeout": host.state.config.CONNECT_TIMEOUT,
         "allow_agent": False,
         "look_for_keys": False,
-        "key_filename": None,
         "_pyinfra_ssh_forward_agent": False,
         "_pyinfra_ssh_config_file": data["ssh_config_file"],
         "_pyinfra_ssh_known_hosts_file": data["ssh_known_hosts_file"],

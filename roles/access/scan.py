@@ -13,6 +13,7 @@ from paramiko.ssh_exception import AuthenticationException, BadHostKeyException,
 from pyinfra.connectors.sshuserclient.client import SSHClient
 
 from roles.access.bastions import Hop
+from roles.access.gate import gate
 from roles.access.known_hosts import HostKey
 from roles.access.place import STRICT, Place
 
@@ -44,7 +45,7 @@ def scan(place: Place, limit_s: float = LIMIT_S) -> tuple[HostKey, ...]:
             one step.
     """
     try:
-        with _way(place, limit_s) as bastion:
+        with gate(place.via), _way(place, limit_s) as bastion:
             shown = [_shown(place, bastion, types, limit_s) for types in TYPES]
     except (OSError, EOFError, SSHException) as error:
         raise NotScanned(f"{place}: {_why(error)}") from error

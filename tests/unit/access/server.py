@@ -8,6 +8,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from roles.access.known_hosts import HostKey
 
 ADDRESS = "127.0.0.1"
+AS_OPENSSH = {"keys": ["ssh-rsa"]}
+"""OpenSSH 8.8 and later sign with an RSA key by SHA-2 alone."""
 
 
 def private_key() -> str:
@@ -81,7 +84,7 @@ class Server:
             except OSError:
                 return
             self.connections += 1
-            transport = paramiko.Transport(connection)
+            transport = paramiko.Transport(connection, disabled_algorithms=AS_OPENSSH)
             for key in self.host_keys:
                 transport.add_server_key(key)
             self._transports.append(transport)
@@ -141,10 +144,11 @@ class _Session(paramiko.ServerInterface):
             try:
                 while chunk := source.recv(65536):
                     sink.sendall(chunk)
-            except OSError:
+            except (OSError, EOFError):
                 pass
             finally:
-                sink.close()
+                with suppress(OSError, EOFError):
+                    sink.close()
 
         threading.Thread(target=copy, args=(channel, target), daemon=True).start()
         copy(target, channel)
@@ -162,7 +166,8 @@ class _Session(paramiko.ServerInterface):
         while chunk := channel.recv(65536):
             given += chunk
         out, errors = process.communicate(given)
-        channel.sendall(out)
-        channel.sendall_stderr(errors)
-        channel.send_exit_status(process.returncode)
-        channel.close()
+        with suppress(OSError, EOFError, paramiko.SSHException):  # who asked may have gone
+            channel.sendall(out)
+            channel.sendall_stderr(errors)
+            channel.send_exit_status(process.returncode)
+            channel.close()

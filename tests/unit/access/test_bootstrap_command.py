@@ -136,6 +136,29 @@ def test_a_host_is_listed_and_stays_so_where_its_run_fails(home: Path) -> None:
     assert CANARY not in run.stdout + run.stderr
 
 
+def test_who_says_no_leaves_the_list_as_it_is(home: Path) -> None:
+    terminal, far_end = os.openpty()
+    try:
+        os.write(terminal, b"n\n")
+        words = ["-i", str(home / "fleet.py"), "bootstrap", "10.0.0.4"]
+        words += ["--name", "app-4", "--groups", "sdk"]
+        run = subprocess.run(
+            [sys.executable, "-m", "deploy.cli", *words],
+            cwd=ROOT,
+            stdin=far_end,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    finally:
+        os.close(far_end)
+        os.close(terminal)
+    assert run.returncode == 1
+    assert "+  app-4:" in run.stderr
+    assert "and take app-4 in? [y/N]" in run.stderr
+    assert (home / "fleet.yaml").read_text() == LIST
+
+
 def test_help_teaches() -> None:
     run = subprocess.run(
         [sys.executable, "-m", "deploy.cli", "bootstrap", "--help"],

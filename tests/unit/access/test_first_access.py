@@ -8,14 +8,19 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import gevent
+import paramiko
 import pytest
+from gevent.pool import Pool
 from pyinfra.api import Config, Host, Inventory, State
 from pyinfra.api.exceptions import ConnectError
+from pyinfra.connectors.ssh import SSHConnector
 from pyinfra.connectors.sshuserclient.client import get_host_keys, get_ssh_config
 
 from roles.access import bastions, first, known_hosts
 from roles.access.first import NoAccess
 from roles.access.login import prove
+from roles.access.scan import NotScanned
 from roles.observed import channel
 from roles.run.callbacks import listen
 from tests.unit.access.server import ADDRESS, Server, as_host_key, loaded, new_host_key, private_key
@@ -169,6 +174,17 @@ def test_a_first_key_and_nothing_beside_it(home: Path, programs: Path) -> None:
         assert len([one for one in server.tried if one[0] == "debian"]) == 2
 
 
+def test_an_agent_is_not_asked(home: Path, programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bool] = []
+    monkeypatch.setattr("paramiko.client.Agent", lambda: asked.append(True))
+    access = {"password": secret(home, PASSWORD)}
+    with Server(users={"root": [PASSWORD]}, path=programs) as server:
+        pin(home, server)
+        state = started(home, {"app-4": server}, access=access, ssh_allow_agent=False)
+        connected(state)
+    assert asked == []
+
+
 @pytest.mark.parametrize(
     "user, more, told",
     [
@@ -233,6 +249,25 @@ def test_the_proof_is_a_connection_of_its_own(home: Path, programs: Path) -> Non
         assert host.data.ssh_user == "root"
 
 
+def test_a_second_connection_is_the_ordinary_one_where_that_works_by_now(
+    home: Path, programs: Path
+) -> None:
+    access = {"user": "careful", "password": secret(home, PASSWORD)}
+    access["sudo_password"] = secret(home, SUDO_PASSWORD)
+    users: dict[str, list[Any]] = {"careful": [PASSWORD]}
+    with Server(users=users, path=programs) as server:
+        pin(home, server)
+        state = started(home, {"app-4": server}, access=access, _sudo=True)
+        host = connected(state)
+        assert host.connector_data["prompted_sudo_password"] == SUDO_PASSWORD
+        users["ops"] = [own_key(home)]
+        host.disconnect()
+        host.connect(raise_exceptions=True, show_errors=False)
+        assert server.tried[-1] == ("ops", "publickey")
+        assert host.data.ssh_user == "ops"
+        assert host.connector_data["prompted_sudo_password"] is None
+
+
 def test_the_first_access_lends_the_proof_no_password(home: Path, programs: Path) -> None:
     access = {"user": "careful", "password": secret(home, PASSWORD)}
     access["sudo_password"] = secret(home, SUDO_PASSWORD)
@@ -278,12 +313,69 @@ def test_a_changed_key_between_the_look_and_the_login(home: Path) -> None:
         assert server.tried == []
 
 
+def test_a_changed_key_between_the_two_logins(home: Path) -> None:
+    class Swapping(dict[str, list[Any]]):
+        def get(self, user: str, otherwise: Any = None) -> Any:
+            server.host_keys = [new_host_key()]
+            return super().get(user, otherwise)
+
+    access = {"password": secret(home, PASSWORD)}
+    with Server(users=Swapping(root=[PASSWORD])) as server:
+        pin(home, server)
+        state = started(home, {"app-4": server}, access=access)
+        with pytest.raises(ConnectError, match="host key"):
+            connected(state)
+        assert server.tried == [("ops", "publickey")]
+
+
+def test_a_host_that_only_answers_later_is_no_less_strange(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silent(place: Any) -> Any:
+        raise NotScanned("no answer in time")
+
+    monkeypatch.setattr(first, "scan", silent)
+    access = {"password": secret(home, PASSWORD)}
+    with Server(users={"root": [PASSWORD]}) as server:
+        data = {"access": access, "ssh_strict_host_key_checking": "accept-new"}
+        with pytest.raises(ConnectError, match="No host key"):
+            connected(started(home, {"app-4": server}, **data))
+        assert server.tried == []
+
+
 def test_a_fingerprint_that_is_right_pins_the_key(home: Path, programs: Path) -> None:
     with Server(users={"root": [PASSWORD]}, path=programs) as server:
         (pinned,) = server.keys
         access = {"password": secret(home, PASSWORD), "fingerprint": pinned.fingerprint}
         connected(started(home, {"app-4": server}, access=access))
         assert (home / "known_hosts").read_text() == server.line()
+
+
+def test_an_rsa_key_beside_others_is_no_proof_of_what_connections_are_shown(
+    home: Path, programs: Path
+) -> None:
+    rsa = paramiko.RSAKey.generate(2048)
+    told = "its RSA key, which a connection from here is not shown while the host has others"
+    users = {"ops": [own_key(home)]}
+    with Server(host_keys=[rsa, new_host_key()], users=users, path=programs) as server:
+        access = {"fingerprint": as_host_key(rsa).fingerprint}
+        assert told in refused(home, server, access=access)
+        assert (home / "known_hosts").read_text() == ""
+        (home / "known_hosts").write_text(known_hosts.added("", server.name, [as_host_key(rsa)]))
+        assert told in refused(home, server)
+        assert server.tried == []
+        access = {"fingerprint": server.keys[1].fingerprint}
+        connected(started(home, {"app-4": server}, access=access))
+        assert server.tried == [("ops", "publickey")]
+
+
+def test_a_host_with_an_rsa_key_alone(home: Path, programs: Path) -> None:
+    rsa = paramiko.RSAKey.generate(2048)
+    users = {"ops": [own_key(home)]}
+    with Server(host_keys=[rsa], users=users, path=programs) as server:
+        access = {"fingerprint": as_host_key(rsa).fingerprint}
+        connected(started(home, {"app-4": server}, access=access))
+        assert server.tried == [("ops", "publickey")]
 
 
 def test_a_fingerprint_that_is_wrong(home: Path) -> None:
@@ -387,6 +479,45 @@ def test_through_a_bastion(home: Path, programs: Path) -> None:
         connected(state)
         assert server.tried[-1] == ("root", "password")
         assert {user for user, _ in bastion.tried} == {"jump"}
+
+
+def test_a_bastion_that_does_not_let_us_in(home: Path) -> None:
+    """What it refuses is not taken for the host's own refusal of a password."""
+    access = {"password": secret(home, PASSWORD)}
+    with Server() as bastion, Server(users={"root": [PASSWORD]}) as server:
+        pin(home, server)
+        pin_bastion(home, bastion)
+        state = started(home, {"app-4": server}, access=access, **through(home, bastion))
+        with pytest.raises(ConnectError, match="a bastion on the way does not let this account in"):
+            connected(state)
+        assert server.connections == 0
+        assert {user for user, _ in bastion.tried} == {"jump"}
+
+
+def test_many_hosts_behind_a_bastion_come_a_few_at_a_time(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    under_way: list[int] = []
+    now = 0
+
+    def connect(connector: SSHConnector) -> None:
+        nonlocal now
+        now += 1
+        under_way.append(now)
+        gevent.sleep(0.05)
+        now -= 1
+
+    monkeypatch.setattr(SSHConnector, "connect", connect)
+    with Server() as bastion:
+        way = through(home, bastion)
+        for data, most in ((way, 6), ({}, 20)):
+            under_way.clear()
+            hosts = [(f"app-{n}", {"ssh_hostname": ADDRESS, **data}) for n in range(20)]
+            state = State()
+            listen(state)
+            state.init(Inventory((hosts, {})), Config())
+            Pool(20).map(lambda host: host.connect(), list(state.inventory))
+            assert max(under_way) == most
 
 
 def test_a_changed_key_behind_a_bastion(home: Path) -> None:

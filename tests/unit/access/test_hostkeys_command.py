@@ -98,6 +98,7 @@ def test_a_bastion_by_its_address(home: Path) -> None:
         seen = hostkeys(home, server, "scan")
         assert seen.returncode == 2
         assert "app-4: could not be asked: bastion localhost" in seen.stdout
+        assert bastion.tried == []
         assert f"localhost: not pinned: shows {key}\n" in seen.stdout
         trusted = hostkeys(home, server, "trust", "localhost", "--fingerprint", key.fingerprint)
         assert trusted.returncode == 0, trusted.stderr
