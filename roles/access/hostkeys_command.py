@@ -77,7 +77,7 @@ def scan(inventory: str, names: tuple[str, ...]) -> None:
     Exits with 0 where all is known, with 2 where a key differs or is not pinned, with 3 where a
     host could not be asked and nothing differs elsewhere.
     """
-    from roles.access.first import scanned
+    from roles.access.identity import scanned
     from roles.access.scan import NotScanned
     from roles.access.verdict import Verdict, listed, verdict
 

@@ -17,7 +17,7 @@ from pyinfra.api.exceptions import ConnectError
 from pyinfra.connectors.ssh import SSHConnector
 from pyinfra.connectors.sshuserclient.client import get_host_keys, get_ssh_config
 
-from roles.access import bastions, first, known_hosts
+from roles.access import bastions, first, identity, known_hosts
 from roles.access.first import NoAccess
 from roles.access.login import prove
 from roles.access.scan import NotScanned
@@ -334,7 +334,7 @@ def test_a_host_that_only_answers_later_is_no_less_strange(
     def silent(place: Any) -> Any:
         raise NotScanned("no answer in time")
 
-    monkeypatch.setattr(first, "scan", silent)
+    monkeypatch.setattr(identity, "scan", silent)
     access = {"password": secret(home, PASSWORD)}
     with Server(users={"root": [PASSWORD]}) as server:
         data = {"access": access, "ssh_strict_host_key_checking": "accept-new"}
