@@ -170,7 +170,8 @@ def _member_problems(fleet: Fleet) -> Iterator[Problem]:
     if not any(is_member(fleet, member) for member in fleet.registry_servers):
         text = f"{becomes}: none of its servers stays, and nobody could take the others in"
         yield Problem(None, "registry.server", f"{text}; leave one in the group `registry`")
-    concerned = [m for m in fleet if m in joining(fleet) or is_told_otherwise(fleet, m)]
+    new = {member.name for member in joining(fleet)}
+    concerned = [m for m in fleet if m.name in new or is_told_otherwise(fleet, m)]
     outside = [m.name for m in concerned if not m.in_limit and not m.drained]
     if outside:
         text = (
