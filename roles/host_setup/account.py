@@ -84,6 +84,7 @@ def changes(member: Member) -> Iterator[SetupChange]:
     yield from _key_changes(member, user, found)
     if user.sudo and not user.is_root:
         yield from _sudo_changes(member, user)
+    yield from _other_key_changes(member, user, found)
     if user.lock_passwords:
         yield from _lock_changes(member, user, found)
 
@@ -105,10 +106,16 @@ def _user_changes(member: Member, user: UserSpec, found: Account | None) -> list
 
 
 def _key_changes(member: Member, user: UserSpec, found: Account | None) -> list[SetupChange]:
-    gaps = [*_missing(user, found), *_others(user, found), *_misplaced(user, found)]
-    words = (user.name, "yes" if user.exclusive else "no")
-    step = script("keys", *words, stdin=lines(*user.keys))
+    gaps = [*_missing(user, found), *_misplaced(user, found)]
+    step = script("keys", user.name, "no", stdin=lines(*user.keys))
     return change(member, f"write authorized_keys of {user.name}", gaps, step, kind="keys")
+
+
+def _other_key_changes(member: Member, user: UserSpec, found: Account | None) -> list[SetupChange]:
+    """A first access may be by one of them: they go when the ordinary one has been proven."""
+    action = f"take other keys out of authorized_keys of {user.name}"
+    step = script("keys", user.name, "yes", stdin=lines(*user.keys))
+    return change(member, action, list(_others(user, found)), step, kind="lock")
 
 
 def _missing(user: UserSpec, found: Account | None) -> Iterator[Gap]:

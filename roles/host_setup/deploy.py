@@ -13,5 +13,5 @@ def set_up_host() -> None:
     """Have the operations user, and the host itself, as they are wanted."""
     is_new = is_bootstrap() and account_differs(current_fleet(state)[host.name])
     account(name="the operations user")
-    locks(name="no passwords", is_new=is_new)
+    locks(name="no other way in", is_new=is_new)
     system(name="the host itself")

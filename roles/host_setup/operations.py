@@ -33,13 +33,16 @@ def account() -> Generator[PyinfraCommand, None, None]:
 
 @operation()
 def locks(is_new: bool) -> Generator[PyinfraCommand, None, None]:
-    """Let no password in, once the ordinary login has been seen to work.
+    """Take other ways in away, once the ordinary login has been seen to work.
 
     `is_new` where this run has changed that login, by another: then it is tried in any case.
     """
-    found = list(_changes(current_fleet(state)[host.name], LOCK))
+    member = current_fleet(state)[host.name]
+    user = member.wanted.host_setup.user
+    found = list(_changes(member, LOCK))
     if found or is_new:
-        yield FunctionCommand(proof.prove, (bool(found),), {})
+        locks_passwords = bool(found and user and user.lock_passwords)
+        yield FunctionCommand(proof.prove, (locks_passwords,), {})
     for change in found:
         yield from _steps(change)
         done(state, change)

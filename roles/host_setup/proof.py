@@ -21,7 +21,10 @@ def is_bootstrap() -> bool:
 
 
 def prove(state: State, host: Host, locks: bool) -> bool:
-    """Log in as the inventory says; False ends the host's run, with the reason told."""
+    """Log in as the inventory says; False ends the host's run, with the reason told.
+
+    `locks` where passwords are about to be locked, by which the inventory must not log in then.
+    """
     key = f"{host.name}: {ROLE}.user"
     if locks and merged_data(host).get("ssh_password"):
         logger.error(

@@ -117,6 +117,8 @@ def test_other_keys_are_of_no_concern_but_where_ours_are_the_only_ones() -> None
     assert gaps(host(user(exclusive=True), setup, FILES, modes=MODES)) == [
         (f"authorized_keys of ops {account.fingerprint(BOB_BLOB)}", "absent", "there")
     ]
+    [change] = changes(host(user(exclusive=True), setup, FILES, modes=MODES))
+    assert (change.kind, change.steps[0].words[-2:]) == ("lock", ("ops", "yes"))
 
 
 def test_no_key_is_shown_whole() -> None:
