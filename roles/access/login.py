@@ -108,6 +108,11 @@ def prove(state: State, host: Host) -> str | None:
         _close(twin)
 
 
+def entered_once(host: Host) -> bool:
+    """Whether a host is logged in to by its first access, since the inventory's login failed."""
+    return _PROMPTED_BEFORE in host.connector_data
+
+
 def _lets_nobody_in(error: ConnectError) -> bool:
     """Whether the server was reached, showed its key, and took no credential."""
     cause = error.__context__

@@ -15,6 +15,7 @@ from pyinfra import logger
 from pyinfra.api import DeployError, Host, State
 from pyinfra.context import ctx_state
 
+from roles.access.login import entered_once
 from roles.docker_engine import plan as docker_engine
 from roles.docker_engine.rehearsal import rehearse
 from roles.host_check import plan as host_check
@@ -30,6 +31,7 @@ from roles.run.current import is_surveyed, remember, surveyed_fleet
 from roles.run.fleet import Fleet
 from roles.run.problems import Problem, Refused
 from roles.run.reading import Reading, read
+from roles.run.wanted import Wanted
 from roles.run.wishes import Wishes, said
 from roles.sdk import plan as sdk
 from roles.soa_engine import plan as soa_engine
@@ -108,6 +110,8 @@ def _survey(
     _refuse_leased(reading.observed)
     fleet = reading.fleet
     problems += [*reading.unread, *reading.wrong, *reading.strayed]
+    if host_setup in roles:
+        problems += _without_a_login(reading.wanted)
     absent = away.known_away(state, fleet)
     problems += _unreachable_problems(reading, absent)
     fleet = away.marked(fleet, absent)
@@ -129,6 +133,21 @@ def _survey(
         named = ", ".join(sorted(told))
         logger.info(f"--> Outside the limit, and told the registry's new addresses too: {named}")
     return fleet
+
+
+def _without_a_login(wanted: Mapping[Host, Wanted]) -> Iterator[Problem]:
+    """A new host has to let the inventory's login in, or it is lost when this run is over."""
+    for host, its in wanted.items():
+        if entered_once(host) and its.host_setup.user is None:
+            user = host.connector.data["ssh_user"] or "root"
+            keys = '{"files": ["~/.ssh/id_ed25519.pub"]}'
+            yield Problem(
+                host.name,
+                "host_setup.user",
+                f"the inventory's own login, as {user}, does not work there yet, and nothing says "
+                "that it shall; say it in group_data/all.py: "
+                f'host_setup = {{"user": {{"name": "{user}", "keys": {keys}}}, ...}}',
+            )
 
 
 def _announce(state: State, fleet: Fleet, roles: tuple[Role, ...]) -> None:
