@@ -33,6 +33,7 @@ APART = frozenset(
     {
         "test_address",
         "test_bad_input",
+        "test_bootstrap",
         "test_bootstrap_access",
         "test_engine",
         "test_engine_refused",

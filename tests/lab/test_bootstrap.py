@@ -1,4 +1,4 @@
-"""A host with nothing but a root password joins the running system by one command, and leaves it."""
+"""A host with nothing but a root password joins the running system by one command, and leaves."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from tests.lab.reading import (
     containers,
     disk,
     of_each,
-    processes_seen,
     registered,
     up,
     wait_until,
@@ -126,18 +125,15 @@ def _lock_away(host: LabHost) -> None:
 def _let_in(host: LabHost) -> None:
     """Have the tests' own login back, through the user that looks after the host now."""
     key = host.private_key.with_name(f"{host.private_key.name}.pub").read_bytes()
-    words = [
-        *host.ssh_command("ops"),
-        "sudo install -D -m 600 /dev/stdin /root/.ssh/authorized_keys",
-    ]
-    subprocess.run(words, input=key, check=True, timeout=30)
+    put = "sudo install -D -m 600 /dev/stdin /root/.ssh/authorized_keys"
+    subprocess.run([*host.ssh_command("ops"), put], input=key, check=True, timeout=30)
 
 
 def test_one_command_then_it_serves(growing: Growing) -> None:
     new = growing.new
     others = [growing.lab["app-1"], growing.lab["registry-1"]]
     before = of_each(others, containers)
-    with load(rate_per_s=RATE_PER_S, registry=growing.registry) as calls, processes_seen(others):
+    with load(rate_per_s=RATE_PER_S, registry=growing.registry) as calls:
         joined = growing.bootstrap()
         assert joined.returncode == 0, joined.stdout + joined.stderr
         calls.wait_for(len(calls.requests) + 5 * RATE_PER_S)
