@@ -145,9 +145,10 @@ def trust(inventory: str, name: str, fingerprint: str | None) -> None:
 def rotate(inventory: str, name: str, fingerprint: str | None) -> None:
     """Replace the pinned keys of HOST by its new ones.
 
-    New keys count only where the old one vouches for them: they are read over a login whose key is
-    the pinned one. So run this when they lie in /etc/ssh and sshd still shows the old one, restart
-    sshd, and run it again. Where the old key is gone, --fingerprint says the new one.
+    A new key counts only where the old one vouches for it: it is read over a login whose key is the
+    pinned one. So make it beside the old one, such as /etc/ssh/ssh_host_new_ed25519_key, run this,
+    move both its files over the old ones (sshd reads them at each connection), and run it again.
+    Where the old key is gone, --fingerprint says the new one.
     """
     from roles.access.inventory import host_named
     from roles.access.rotation import NotProven, rotate_by_fingerprint

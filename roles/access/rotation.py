@@ -51,8 +51,8 @@ def rotate_by_fingerprint(place: Place, shown: tuple[HostKey, ...], fingerprint:
 def rotate(host: Host, place: Place, shown: tuple[HostKey, ...]) -> str:
     """Learn a host's new keys from itself, over a login that the old key proves; or drop the old.
 
-    Returns what was done. New keys are pinned behind the old ones, which go as soon as the host
-    shows the new ones: run it before and after sshd is restarted.
+    Returns what was done. New keys, which lie beside the old ones there, are pinned behind them;
+    the old go when the host shows the new ones: run it before and after they change places.
 
     Raises:
         NotProven: the host shows no key that is pinned, or can't be logged in to.
@@ -76,8 +76,8 @@ def rotate(host: Host, place: Place, shown: tuple[HostKey, ...]) -> str:
     types = {key.type for key in pins}
     if any(key.type in types for key in new):
         return (
-            f"pinned beside the old: {listed(new)}. Restart sshd there, then run this again: until "
-            "then connections are refused"
+            f"pinned behind the old: {listed(new)}. Put it in the old one's place there, and run "
+            "this again: in between, connections are refused"
         )
     return f"pinned: {listed(new)}"
 

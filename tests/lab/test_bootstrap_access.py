@@ -188,3 +188,26 @@ def test_one_command_through_a_bastion(stranger: LabHost, bare: Lab, product: Ch
     assert f"from {bastion.address} " in accepted
     scanned = product.dockyard("-i", "inventories/fleet.py", "hostkeys", "scan")
     assert scanned.returncode == 0, scanned.stdout + scanned.stderr
+
+
+def test_the_old_key_vouches_for_the_new_one(bare: Lab, product: Checkout) -> None:
+    host = bare["registry-1"]
+    known(product).write_text(host.known_hosts.read_text())
+    inventory = product.inventory([host], {"ssh_known_hosts_file": str(known(product))})
+    rotate = ("-i", inventory, "hostkeys", "rotate", host.name)
+    assert "nothing to do" in product.dockyard(*rotate).stdout
+
+    key, old = "/etc/ssh/ssh_host_new_ed25519_key", "/etc/ssh/ssh_host_ed25519_key"
+    host.run(f"ssh-keygen -q -t ed25519 -N '' -f {key}")
+    new = host.run(f"ssh-keygen -lf {key}.pub").stdout.split()[1]
+    learned = product.dockyard(*rotate)
+    assert "Put it in the old one's place there" in learned.stdout, learned.stderr
+    host.run(f"mv {key} {old} && mv {key}.pub {old}.pub")  # sshd reads them at each connection
+    assert product.dockyard("-i", inventory, "hostkeys", "scan").returncode == 0
+    replaced = product.dockyard(*rotate)
+    assert "shows the new keys; no more pinned" in replaced.stdout, replaced.stderr
+    listed = product.dockyard("-i", inventory, "hostkeys", "list", host.name).stdout
+    assert listed == f"{host.name}: ssh-ed25519 {new}\n"
+    run = product.run(inventory, "--dry", deploy=SMALL)
+    assert run.exit_code == 0, run.output
+    host.reset()

@@ -138,7 +138,7 @@ def test_a_changed_key(home: Path) -> None:
 
 
 def test_the_old_key_vouches_for_the_new_one(home: Path) -> None:
-    """New keys lie on the host, then sshd is restarted."""
+    """A new key lies beside the old one on the host, then takes its place."""
     new = new_host_key()
     printed = f"Welcome\nssh-ed25519 {b64encode(as_host_key(new).blob).decode()} root@app-4\n"
     path = home / "bin"
@@ -151,7 +151,7 @@ def test_the_old_key_vouches_for_the_new_one(home: Path) -> None:
         pin(home, server)
         first = hostkeys(home, server, "rotate", "app-4")
         assert first.returncode == 0, first.stderr
-        assert "Restart sshd there, then run this again" in first.stdout
+        assert "Put it in the old one's place there, and run this again" in first.stdout
         assert pins(home, server) == (old, as_host_key(new))
 
         server.host_keys = [new]
