@@ -33,7 +33,6 @@ APART = frozenset(
     {
         "test_address",
         "test_bad_input",
-        "test_bootstrap",
         "test_bootstrap_access",
         "test_engine",
         "test_engine_refused",

@@ -130,6 +130,13 @@ class Lab:
             self._converge([*others, spec])
         return self[name]
 
+    def remove(self, name: str) -> None:
+        """Take one host away, with its disk."""
+        machine.require_root()
+        with self._lock():
+            self._read_state()
+            self._converge([host.spec for host in self.hosts if host.name != name])
+
     def reset(self, *names: str, with_docker: bool = False) -> None:
         """Make these hosts (without names: all) bare again, side by side."""
         hosts = [self[name] for name in names] if names else self.hosts

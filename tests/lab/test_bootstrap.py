@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab import Lab, LabHost
+from tests.lab import LabHost
+from tests.lab.conftest import Fleet
 from tests.lab.load import load
 from tests.lab.reading import (
     ENGINES,
@@ -23,19 +24,11 @@ from tests.lab.reading import (
 )
 from tests.lab.running import Checkout
 
+NAME = "app-4"
 CANARY = "canary-root-4713"
 LOGS = "/apps/logs/sayhello-service-engine"
 RATE_PER_S = 100
 INVENTORY = "inventories/fleet.py"
-LIST = """\
-# Ours, and why.
-hosts:
-  registry-1:
-    groups: [registry, sdk]  # the first
-    address: {registry}
-    user: root
-  app-1: {{groups: [engine, proxy], address: {app}, user: root}}
-"""
 READ = """\
 from inventories.host_list import KNOWN_HOSTS, read
 
@@ -57,23 +50,23 @@ every = (
 
 @dataclass(frozen=True)
 class Growing:
-    """Two hosts that serve, and one that only its root password opens."""
+    """The fleet, and a host that only its root password opens."""
 
-    lab: Lab
+    fleet: Fleet
     checkout: Checkout
-    password_file: Path
-
-    @property
-    def new(self) -> LabHost:
-        return self.lab["app-2"]
+    new: LabHost
 
     @property
     def registry(self) -> str:
-        return f"{self.lab['registry-1'].address}:2181"
+        return f"{self.fleet.registry.address}:2181"
 
     @property
     def host_list(self) -> Path:
         return self.checkout.directory / "inventories" / "fleet.yaml"
+
+    @property
+    def password_file(self) -> Path:
+        return self.checkout.directory / "first"
 
     def dockyard(self, *words: str) -> subprocess.CompletedProcess[str]:
         return self.checkout.dockyard("-i", INVENTORY, *words)
@@ -81,37 +74,36 @@ class Growing:
     def bootstrap(self) -> subprocess.CompletedProcess[str]:
         public = self.new.host_key.with_name(f"{self.new.host_key.name}.pub")
         told = subprocess.run(["ssh-keygen", "-lf", public], capture_output=True, text=True)
-        words = [self.new.address, "--name", "app-2", "--groups", "engine,proxy"]
+        words = [self.new.address, "--name", NAME, "--groups", "engine,proxy"]
         words += ["--password-file", str(self.password_file)]
         return self.dockyard("bootstrap", *words, "--fingerprint", told.stdout.split()[1], "-y")
 
 
 @pytest.fixture(scope="module")
-def growing(
-    lab_name: str, checkout: Checkout, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Growing]:
-    lab = Lab(f"{lab_name}-new")
-    lab.up(hosts=2, registry=1)
-    product = checkout.copy(tmp_path_factory.mktemp("growing"))
+def growing(steady: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Growing]:
+    product = steady.checkout.copy(tmp_path_factory.mktemp("growing"))
     inventories = product.directory / "inventories"
-    addresses = {"registry": lab["registry-1"].address, "app": lab["app-1"].address}
-    (inventories / "fleet.yaml").write_text(LIST.format(**addresses))
-    archive = str(lab.base_image("bookworm"))
-    (inventories / "fleet.py").write_text(READ.format(key=str(lab.private_key), archive=archive))
-    known = [line for line in lab.known_hosts.read_text().splitlines() if "app-2" not in line]
-    known = [line for line in known if not line.startswith(f"{lab['app-2'].address} ")]
-    (inventories / "known_hosts").write_text("\n".join(known) + "\n")
+    lines = ["# Ours, and why.", "hosts:"]
+    for host in steady.hosts:
+        lines += [f"  {host.name}:  # an old one", f"    groups: [{', '.join(host.groups)}]"]
+        lines += [f"    address: {host.address}", "    user: root"]
+    (inventories / "fleet.yaml").write_text("\n".join(lines) + "\n")
+    lab = steady.lab
+    read = READ.format(key=str(lab.private_key), archive=str(lab.base_image("bookworm")))
+    (inventories / "fleet.py").write_text(read)
+    (inventories / "known_hosts").write_text(lab.known_hosts.read_text())
     public = lab.private_key.with_name(f"{lab.private_key.name}.pub")
     keys = f'{{"name": "ops", "keys": {{"files": ["{public}"]}}}}'
     product.edit("group_data/all.py", '"user": None,', f'"user": {keys},')
-    password_file = product.directory / "first"
-    password_file.write_text(f"{CANARY}\n")
-    password_file.chmod(0o600)
-    first = product.run(INVENTORY, "-y")
-    assert first.exit_code == 0, first.output
-    _lock_away(lab["app-2"])
-    yield Growing(lab, product, password_file)
-    lab.down()
+    new = lab.add(NAME, groups=["engine", "proxy"])
+    try:
+        _lock_away(new)
+        made = Growing(steady, product, new)
+        made.password_file.write_text(f"{CANARY}\n")
+        made.password_file.chmod(0o600)
+        yield made
+    finally:
+        lab.remove(NAME)
 
 
 def _lock_away(host: LabHost) -> None:
@@ -130,24 +122,22 @@ def _let_in(host: LabHost) -> None:
 
 
 def test_one_command_then_it_serves(growing: Growing) -> None:
-    new = growing.new
-    others = [growing.lab["app-1"], growing.lab["registry-1"]]
+    new, fleet = growing.new, growing.fleet
+    others = [host for host in fleet.hosts if host != new]
     before = of_each(others, containers)
     with load(rate_per_s=RATE_PER_S, registry=growing.registry) as calls:
         joined = growing.bootstrap()
         assert joined.returncode == 0, joined.stdout + joined.stderr
         calls.wait_for(len(calls.requests) + 5 * RATE_PER_S)
     _let_in(new)
-    calls.assert_none_lost([growing.lab["app-1"], new], LOGS)
-    assert {request.engine for request in calls.requests} >= {f"{new.address}:1080"}
+    calls.assert_none_lost(fleet.apps, LOGS)
+    assert f"{new.address}:1080" in {request.engine for request in calls.requests}
     assert of_each(others, containers) == before
-    engines = {f"{growing.lab[name].address}:1080" for name in ("app-1", "app-2")}
-    assert registered(growing.lab["registry-1"])[ENGINES] == engines
-    assert up(new) == engines
+    assert registered(fleet.registry)[ENGINES] == up(new) == fleet.engines
     said = joined.stdout + joined.stderr
-    assert "+  app-2:" in said and CANARY not in said
+    assert f"+  {NAME}:" in said and CANARY not in said
     listed = growing.host_list.read_text()
-    assert listed.startswith("# Ours, and why.") and "# the first" in listed
+    assert listed.startswith("# Ours, and why.") and "# an old one" in listed
     settings = new.run("sshd -T").stdout
     assert "passwordauthentication no" in settings and "kbdinteractiveauthentication no" in settings
 
@@ -159,33 +149,33 @@ def test_a_second_run_changes_nothing(growing: Growing) -> None:
     assert again.returncode == 0, said
     assert "Nothing to change" in said and "is listed in inventories/fleet.yaml already" in said
     assert disk(growing.new) == before
-    checked = growing.dockyard("drift", INVENTORY)
+    checked = growing.dockyard("drift", INVENTORY, "--limit", NAME)
     assert checked.returncode == 0, checked.stdout
 
 
 def test_it_leaves_and_nobody_misses_it(growing: Growing) -> None:
-    new, app = growing.new, growing.lab["app-1"]
+    new, fleet = growing.new, growing.fleet
+    engine, proxy = f"{new.address}:1080", f"{new.address}:2080"
     with load(rate_per_s=RATE_PER_S, registry=growing.registry) as calls:
-        left = growing.dockyard("retire", "app-2", "-y")
+        left = growing.dockyard("retire", NAME, "-y")
         assert left.returncode == 0, left.stdout + left.stderr
         calls.wait_for(len(calls.requests) + 5 * RATE_PER_S)
-    calls.assert_none_lost([app, new], LOGS)
+    calls.assert_none_lost(fleet.apps, LOGS)
     assert containers(new) == {}
     assert "sayhello" not in new.run("docker image ls").stdout
     assert new.run(f"ls {LOGS}").stdout.strip()
-    assert "app-2" not in growing.host_list.read_text()
-    assert "# the first" in growing.host_list.read_text()
+    listed = growing.host_list.read_text()
+    assert NAME not in listed and "# an old one" in listed
     known = growing.checkout.directory / "inventories" / "known_hosts"
     assert f"{new.address} " not in known.read_text()
-    found = registered(growing.lab["registry-1"])
-    assert found[ENGINES] == {f"{app.address}:1080"}
-    assert found[PROXIES] == {f"{app.address}:2080"}
-    wait_until(lambda: up(app) == {f"{app.address}:1080"}, "its proxy knows one engine", 10)
-    checked = growing.dockyard("drift", INVENTORY)
-    assert checked.returncode == 0, checked.stdout
+    found = registered(fleet.registry)
+    assert found[ENGINES] == fleet.engines - {engine}
+    assert found[PROXIES] == fleet.proxies - {proxy}
+    others = [host for host in fleet.apps if host != new]
+    wait_until(lambda: all(up(app) == found[ENGINES] for app in others), "the proxies know", 10)
 
 
-def test_the_last_of_all_stays(growing: Growing) -> None:
-    refused = growing.dockyard("retire", "app-1", "-y")
+def test_the_last_of_a_group_stays(growing: Growing) -> None:
+    refused = growing.dockyard("retire", "registry-1", "-y")
     assert refused.returncode == 1
-    assert "would leave no host of the group 'engine'" in refused.stdout + refused.stderr
+    assert "would leave no host of the group 'registry'" in refused.stdout + refused.stderr

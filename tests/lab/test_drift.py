@@ -335,9 +335,9 @@ def test_what_odd_hosts_say_is_no_finding(mended: Fleet) -> None:
 def test_a_host_with_another_key_is_sent_nothing(synced: Fleet, tmp_path: Path) -> None:
     other = synced.apps[0]
     known = other.known_hosts.read_text().splitlines()
-    place = f"{synced.apps[1].address} "
+    mine, place = (f"{host.address},{host.name} " for host in synced.apps[:2])
     theirs = next(line.removeprefix(place) for line in known if line.startswith(place))
-    wrong = [line for line in known if not line.startswith(f"{other.address} ")]
+    wrong = [line for line in known if not line.startswith(mine)]
     (tmp_path / "known").write_text("\n".join([*wrong, f"{other.address} {theirs}"]) + "\n")
     since = other.run("date +%s").stdout.strip()
     checked = drift(synced, "--data", f"ssh_known_hosts_file={tmp_path / 'known'}")
