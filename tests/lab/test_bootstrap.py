@@ -11,7 +11,7 @@ import pytest
 
 from tests.lab import LabHost
 from tests.lab.conftest import Fleet
-from tests.lab.load import load
+from tests.lab.load import forget_served, load
 from tests.lab.reading import (
     ENGINES,
     PROXIES,
@@ -110,8 +110,10 @@ def _lock_away(host: LabHost) -> None:
     """Let root in by a password alone."""
     settings = "PasswordAuthentication yes\\nPermitRootLogin yes\\n"
     host.feed(f"root:{CANARY}\n".encode(), "chpasswd")
-    host.run(f"printf '{settings}' >/etc/ssh/sshd_config.d/first.conf && systemctl reload ssh")
-    host.run("rm /root/.ssh/authorized_keys")
+    host.run(
+        f"printf '{settings}' >/etc/ssh/sshd_config.d/first.conf && rm /root/.ssh/authorized_keys"
+        " && systemctl restart ssh"
+    )
 
 
 def _let_in(host: LabHost) -> None:
@@ -125,6 +127,7 @@ def test_one_command_then_it_serves(growing: Growing) -> None:
     new, fleet = growing.new, growing.fleet
     others = [host for host in fleet.hosts if host != new]
     before = of_each(others, containers)
+    forget_served(fleet.apps, LOGS)
     with load(rate_per_s=RATE_PER_S, registry=growing.registry) as calls:
         joined = growing.bootstrap()
         assert joined.returncode == 0, joined.stdout + joined.stderr
@@ -156,6 +159,7 @@ def test_a_second_run_changes_nothing(growing: Growing) -> None:
 def test_it_leaves_and_nobody_misses_it(growing: Growing) -> None:
     new, fleet = growing.new, growing.fleet
     engine, proxy = f"{new.address}:1080", f"{new.address}:2080"
+    forget_served(fleet.apps, LOGS)
     with load(rate_per_s=RATE_PER_S, registry=growing.registry) as calls:
         left = growing.dockyard("retire", NAME, "-y")
         assert left.returncode == 0, left.stdout + left.stderr

@@ -43,8 +43,10 @@ def stranger(bare: Lab) -> Iterator[LabHost]:
     host = bare["app-1"]
     settings = "PasswordAuthentication yes\\nPermitRootLogin yes\\n"
     host.feed(f"root:{CANARY}\nops:{SUDO_CANARY}\n".encode(), "chpasswd")
-    host.run(f"printf '{settings}' >/etc/ssh/sshd_config.d/first.conf && systemctl reload ssh")
-    host.run("rm /root/.ssh/authorized_keys")
+    host.run(
+        f"printf '{settings}' >/etc/ssh/sshd_config.d/first.conf && rm /root/.ssh/authorized_keys"
+        " && systemctl restart ssh"
+    )
     yield host
     host.reset()
 
