@@ -50,7 +50,6 @@ class Hosts:
             "name": True,
             "timezone": ZONE,
             "sysctls": {RANGE: "20000 60000"},
-            "modules": ["overlay"],
             "limits": {"nofile": 65536, "nproc": 8192},
         }
         return said if "rpm" in HOSTS[name][1] else {**said, **NEEDS_PACKAGES}
@@ -195,7 +194,6 @@ FILES = {
     "/etc/security/limits.d/60-dockyard.conf": "echo >> /etc/security/limits.d/60-dockyard.conf",
     "/etc/systemd/journald.conf.d/60-dockyard.conf": "rm /etc/systemd/journald.conf.d/*",
     "/etc/sysctl.d/60-dockyard.conf": "rm /etc/sysctl.d/60-dockyard.conf",
-    "/etc/modules-load.d/dockyard.conf": "echo >> /etc/modules-load.d/dockyard.conf",
 }
 STATES = {
     "user admin shell": "usermod -s /bin/sh admin",
