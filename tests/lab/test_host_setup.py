@@ -50,8 +50,7 @@ class Hosts:
             "name": True,
             "timezone": ZONE,
             "sysctls": {RANGE: "20000 60000"},
-            "modules": ["overlay"],
-            "limits": {"nofile": 65536, "nproc": 8192},
+            "limits": {"nofile": 4096, "nproc": 8192},
         }
         return said if "rpm" in HOSTS[name][1] else {**said, **NEEDS_PACKAGES}
 
@@ -164,7 +163,7 @@ def test_all_subjects_are_set_up(hosts: Hosts) -> None:
             "60000",
         ]
         assert host.run("id -u; sudo -n id -u", user=USER).stdout.split() == [str(UID), "0"]
-        assert host.run("ulimit -n", user=USER).stdout.strip() == "65536"
+        assert host.run("ulimit -n", user=USER).stdout.strip() == "4096"
         told = host.run("/usr/sbin/sshd -T | grep -E '^(password|kbdinteractive)authentication'")
         assert {line.split()[1] for line in told.stdout.splitlines()} == {"no"}
         assert host.run(f"passwd -S {USER}").stdout.split()[1] == "L"
@@ -195,7 +194,6 @@ FILES = {
     "/etc/security/limits.d/60-dockyard.conf": "echo >> /etc/security/limits.d/60-dockyard.conf",
     "/etc/systemd/journald.conf.d/60-dockyard.conf": "rm /etc/systemd/journald.conf.d/*",
     "/etc/sysctl.d/60-dockyard.conf": "rm /etc/sysctl.d/60-dockyard.conf",
-    "/etc/modules-load.d/dockyard.conf": "echo >> /etc/modules-load.d/dockyard.conf",
 }
 STATES = {
     "user admin shell": "usermod -s /bin/sh admin",
