@@ -75,7 +75,7 @@ def growing(lab_name: str, checkout: Checkout) -> Iterator[Growing]:
 
 
 def modes(hosts: list[LabHost]) -> Counter[str]:
-    return Counter(four_letters(host, "srvr")["Mode"] for host in hosts)
+    return Counter(four_letters(host, "srvr").get("Mode", "none") for host in hosts)
 
 
 def told(host: LabHost) -> set[str]:
