@@ -72,11 +72,15 @@ class Growing:
         return self.checkout.dockyard("-i", INVENTORY, *words)
 
     def bootstrap(self) -> subprocess.CompletedProcess[str]:
-        public = self.new.host_key.with_name(f"{self.new.host_key.name}.pub")
-        told = subprocess.run(["ssh-keygen", "-lf", public], capture_output=True, text=True)
         words = [self.new.address, "--name", NAME, "--groups", "engine,proxy"]
         words += ["--password-file", str(self.password_file)]
-        return self.dockyard("bootstrap", *words, "--fingerprint", told.stdout.split()[1], "-y")
+        return self.dockyard("bootstrap", *words, "--fingerprint", fingerprint(self.new), "-y")
+
+
+def fingerprint(host: LabHost) -> str:
+    public = host.host_key.with_name(f"{host.host_key.name}.pub")
+    told = subprocess.run(["ssh-keygen", "-lf", public], capture_output=True, text=True)
+    return told.stdout.split()[1]
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +101,7 @@ def growing(steady: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     product.edit("group_data/all.py", '"user": None,', f'"user": {keys},')
     new = lab.add(NAME, groups=["engine", "proxy"])
     try:
-        _lock_away(new)
+        lock_away(new)
         made = Growing(steady, product, new)
         made.password_file.write_text(f"{CANARY}\n")
         made.password_file.chmod(0o600)
@@ -106,7 +110,7 @@ def growing(steady: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         lab.remove(NAME)
 
 
-def _lock_away(host: LabHost) -> None:
+def lock_away(host: LabHost) -> None:
     """Let root in by a password alone."""
     settings = "PasswordAuthentication yes\\nPermitRootLogin yes\\n"
     host.feed(f"root:{CANARY}\n".encode(), "chpasswd")
@@ -116,7 +120,7 @@ def _lock_away(host: LabHost) -> None:
     )
 
 
-def _let_in(host: LabHost) -> None:
+def let_in(host: LabHost) -> None:
     """Have the tests' own login back, through the user that looks after the host now."""
     key = host.private_key.with_name(f"{host.private_key.name}.pub").read_bytes()
     put = "sudo install -D -m 600 /dev/stdin /root/.ssh/authorized_keys"
@@ -132,7 +136,7 @@ def test_one_command_then_it_serves(growing: Growing) -> None:
         joined = growing.bootstrap()
         assert joined.returncode == 0, joined.stdout + joined.stderr
         calls.wait_for(len(calls.requests) + 5 * RATE_PER_S)
-    _let_in(new)
+    let_in(new)
     calls.assert_none_lost(fleet.apps, LOGS)
     assert f"{new.address}:1080" in {request.engine for request in calls.requests}
     assert of_each(others, containers) == before
