@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.lab import Lab, LabHost
-from tests.lab.load import load
+from tests.lab.load import forget_served, load
 from tests.lab.reading import (
     ENGINES,
     PROXIES,
@@ -141,6 +141,7 @@ def test_a_server_that_is_lost_is_not_missed(growing: Growing) -> None:
 def test_servers_leave_under_load(growing: Growing) -> None:
     one, *gone = growing.servers
     staying = ("app-1", "registry-1", "app-2")
+    forget_served(growing.apps, LOGS)
     with load(rate_per_s=RATE_PER_S, registry=f"{one.address}:2181") as calls:
         run = growing.run(staying, "-y")
         assert run.exit_code == 0, run.output
