@@ -24,17 +24,17 @@ from tests.lab.running import Checkout, Listed, Run
 
 pytestmark = pytest.mark.full
 
-BOOTSTRAP = "deploy/bootstrap.py"
+BOOTSTRAP, RETIRE = "deploy/bootstrap.py", "deploy/retire.py"
 LOGS = "/apps/logs/sayhello-service-engine"
 RATE_PER_S = 100
-NEW = ("registry-2", "registry-3", "app-2")
+NEW = ("registry-2", "registry-3", "app-3")
 LIMIT = [word for name in NEW for word in ("--limit", name)]
 TOLD = "VIP_CFGCENTER_ZK_CONNECTION"
 
 
 @dataclass(frozen=True)
 class Growing:
-    """A lab of five hosts, of which two were deployed to."""
+    """A lab of six hosts, of which three were deployed to."""
 
     lab: Lab
     checkout: Checkout
@@ -46,7 +46,7 @@ class Growing:
 
     @property
     def apps(self) -> list[LabHost]:
-        return [self.lab["app-1"], self.lab["app-2"]]
+        return [self.lab[name] for name in ("app-1", "app-2", "app-3")]
 
     def run(self, names: tuple[str, ...], *options: str, deploy: str = "deploy/soa.py") -> Run:
         listed = [Listed(self.lab[name], groups=groups(name)) for name in names]
@@ -61,14 +61,14 @@ def groups(name: str) -> list[str]:
     return ["registry", "sdk"] if name == "registry-1" else ["registry"]
 
 
-BEFORE = ("app-1", "registry-1")
+BEFORE = ("app-1", "app-2", "registry-1")
 AFTER = (*BEFORE, *NEW)
 
 
 @pytest.fixture(scope="module")
 def growing(lab_name: str, checkout: Checkout) -> Iterator[Growing]:
     beside = Lab(f"{lab_name}-growing")
-    beside.up(hosts=2, registry=3, with_docker=True)
+    beside.up(hosts=3, registry=3, with_docker=True)
     made = Growing(beside, checkout, Run(0, "", 0))
     yield Growing(beside, checkout, made.run(BEFORE, "-y"))
     beside.down()
@@ -94,7 +94,7 @@ def test_a_limit_without_those_that_must_be_told_is_refused(growing: Growing) ->
     refused = growing.run(AFTER, "-y", *LIMIT)
     assert refused.exit_code == 1
     [problem] = refused.problems
-    assert "outside the limit, too: app-1, registry-1; run without --limit, or" in problem
+    assert "outside the limit, too: app-1, app-2, registry-1; run without --limit, or" in problem
     assert of_each(growing.lab.hosts, containers) == before
 
 
@@ -105,7 +105,7 @@ def test_servers_and_an_engine_and_a_proxy_join_under_load(growing: Growing) -> 
         run = growing.run(AFTER, "-y", *LIMIT, deploy=BOOTSTRAP)
         assert run.exit_code == 0, run.output
         calls.wait_for(len(calls.requests) + 5 * RATE_PER_S)
-    assert "told the registry's new addresses too: app-1, registry-1" in run.output
+    assert "told the registry's new addresses too: app-1, app-2, registry-1" in run.output
     joined = [line.partition(":")[0] for line in run.done if "join the ensemble" in line]
     assert sorted(joined) == ["registry-2", "registry-3"]
     first_told = next(line for line in run.done if TOLD in line)
@@ -138,19 +138,35 @@ def test_a_server_that_is_lost_is_not_missed(growing: Growing) -> None:
     assert modes(growing.servers) == {"leader": 1, "follower": 2}
 
 
-def test_servers_leave_under_load(growing: Growing) -> None:
-    one, *gone = growing.servers
-    staying = ("app-1", "registry-1", "app-2")
+def test_one_of_each_leaves_under_load(growing: Growing) -> None:
+    """A server, and an engine with its proxy: all that stay are told, and nothing is lost."""
+    one, two, three = growing.servers
+    leaves, *stay = growing.apps
     forget_served(growing.apps, LOGS)
-    with load(rate_per_s=RATE_PER_S, registry=f"{one.address}:2181") as calls:
-        run = growing.run(staying, "-y")
+    limit = [word for host in (three, leaves) for word in ("--limit", host.name)]
+    with load(rate_per_s=RATE_PER_S, registry=places([one, two])) as calls:
+        run = growing.run(AFTER, "-y", *limit, deploy=RETIRE)
         assert run.exit_code == 0, run.output
         calls.wait_for(len(calls.requests) + 5 * RATE_PER_S)
-    assert len([line for line in run.done if "leave the ensemble" in line]) == 2
-    for host in gone:
-        host.run("docker stop zookeeper")
+    assert containers(three) == containers(leaves) == {}
+    assert modes([one, two]) == {"leader": 1, "follower": 1}
+    assert [told(app) for app in stay] == [{places([one, two])}] * 2
+    assert registered(one)[ENGINES] == {f"{app.address}:1080" for app in stay}
+    calls.assert_none_lost(growing.apps, LOGS)
+
+
+def test_all_servers_but_one_leave_under_load(growing: Growing) -> None:
+    one, two, _ = growing.servers
+    _, *stay = growing.apps
+    forget_served(growing.apps, LOGS)
+    with load(rate_per_s=RATE_PER_S, registry=f"{one.address}:2181") as calls:
+        run = growing.run(("app-2", "app-3", "registry-1"), "-y")
+        assert run.exit_code == 0, run.output
+        calls.wait_for(len(calls.requests) + 5 * RATE_PER_S)
+    assert len([line for line in run.done if "leave the ensemble" in line]) == 1
+    two.run("docker stop zookeeper")
     assert modes([one]) == {"leader": 1}
-    engines = {f"{app.address}:1080" for app in growing.apps}
+    engines = {f"{app.address}:1080" for app in stay}
     assert registered(one)[ENGINES] == engines
-    wait_until(lambda: all(up(app) == engines for app in growing.apps), "the proxies know them")
+    wait_until(lambda: all(up(app) == engines for app in stay), "the proxies know them")
     calls.assert_none_lost(growing.apps, LOGS)
