@@ -67,7 +67,8 @@ def undrain(inventory: str, host: str, yes: bool) -> None:
 @click.pass_obj
 def retire(inventory: str, host: str, purge: bool, yes: bool) -> None:
     """Have HOST leave the fleet for good: called no more, emptied, and listed no more."""
-    run(inventory, "retire.py", host, {"purge": purge}, *(["-y"] if yes else []))
+    asked = {"purge": True} if purge else {}
+    run(inventory, "retire.py", host, asked, *(["-y"] if yes else []))
 
 
 @main.command()

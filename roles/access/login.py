@@ -99,8 +99,10 @@ def prove(state: State, host: Host) -> str | None:
     be_strict(twin)
     prompted = _PROMPTED_BEFORE if _PROMPTED_BEFORE in host.connector_data else SUDO_PROMPTED
     twin.connector_data[SUDO_PROMPTED] = host.connector_data.get(prompted)
+    place = place_of(twin)
     try:
-        twin.connector.connect()
+        with gate(place.via if place else ()):
+            twin.connector.connect()
         return _why_not_root(state, twin)
     except PyinfraError as error:
         return str(error)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from roles.container.instance import serving
+from roles.container.instance import Instance, serving
 from roles.proxy import plan as proxy
 from roles.registry.node import Node, node
 from roles.run.fleet import Fleet, Member
@@ -21,6 +21,8 @@ class Registrant:
     pattern: str
     name: str | None
     """`ADDRESS:PORT` of what runs now; None where nothing does."""
+    usual_name: str
+    """The same of what runs, or would."""
 
     @property
     def node(self) -> Node | None:
@@ -32,10 +34,12 @@ def registrants(fleet: Fleet) -> Iterator[Registrant]:
         engine = soa_engine.engine(member)
         if engine.registration:
             name = soa_engine.running_name(member)
-            yield Registrant(member, soa_engine.ROLE, engine.registration, name)
+            usual = name or soa_engine.name_of(member, Instance(engine.container, {}))
+            yield Registrant(member, soa_engine.ROLE, engine.registration, name, usual)
     for member in fleet.running(proxy.ROLE):
         part = proxy.proxy(member)
         if part.registration:
             found = serving(member.observed, part.container)
             name = proxy.name_of(member, found) if found else None
-            yield Registrant(member, proxy.ROLE, part.registration, name)
+            usual = name or proxy.name_of(member, Instance(part.container, {}))
+            yield Registrant(member, proxy.ROLE, part.registration, name, usual)

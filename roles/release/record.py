@@ -20,7 +20,17 @@ VERSION = 1
 KEPT = 3
 """How many releases a host keeps at least."""
 NAME = "%Y-%m-%dT%H:%M:%SZ"
-OF_A_RUN = {"access", "rollout", "action", "drain", "logs", "release", "unpin", "verify_report"}
+OF_A_RUN = {
+    "access",
+    "rollout",
+    "action",
+    "drain",
+    "logs",
+    "purge",
+    "release",
+    "unpin",
+    "verify_report",
+}
 """What is said of one run, and is no part of what a host is to be."""
 
 

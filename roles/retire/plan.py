@@ -8,6 +8,7 @@ from dataclasses import replace
 from roles.container.plan import directories
 from roles.container.spec import PART_LABEL
 from roles.observed import Container
+from roles.registry.plan import ROLE as REGISTRY
 from roles.registry.plan import leaving_problems
 from roles.run.changes import Change
 from roles.run.fleet import Fleet, Member
@@ -59,8 +60,9 @@ def check(fleet: Fleet) -> list[Problem]:
 def _all_at_once(fleet: Fleet) -> Iterator[Problem]:
     for role, group in NEEDED.items():
         had = [member.name for member in leaving(fleet) if before(member).part(role)]
-        if had and not fleet.running(role):
-            text = f"would leave no host of the group '{group}'; have another one join before"
+        stay = fleet.running(role) if role == REGISTRY else fleet.in_service(role)
+        if had and not stay:
+            text = f"would leave no host of the group '{group}' in service; have another join first"
             yield Problem(None, ROLE, text)
 
 

@@ -11,10 +11,13 @@ from pyinfra import logger
 from pyinfra.api import FunctionCommand, Host, State
 from pyinfra.api.command import PyinfraCommand
 
+from roles.container.commands import UPDATED
 from roles.container.exchange import DOCKER_S, Exchange
 from roles.docker_engine.rollout import aside_of, running_parts
+from roles.maintenance.leave import RECORD
 from roles.observed import Container, channel, forget
 from roles.observed.releases import PINS, RELEASES
+from roles.registry.node import node
 from roles.registry.registrants import registrants
 from roles.registry.rollout import leader_last
 from roles.registry.session import session
@@ -27,7 +30,7 @@ GONE_S = 60
 PURGE_S = 600
 STOP_S = 10
 """What Docker gives a container that says nothing of it."""
-OWN = (RELEASES, PINS, "/var/lib/dockyard/updated", "/var/lib/dockyard/drained")
+OWN = (RELEASES, PINS, UPDATED, RECORD)
 """What Dockyard has written down on a host, but for the lease, which this run has."""
 
 
@@ -90,17 +93,19 @@ def _remove(state: State, host: Host, member: Member, container: Container) -> N
 
 
 def _prove_gone(state: State, host: Host, member: Member) -> None:
-    """See that nothing of it is registered any more: what outlives its session is removed."""
+    """See that nothing of it is registered or drained any more: what outlives it is removed."""
     fleet = current_fleet(state)
     via = next(other for other in fleet if not other.is_leaving)
-    wanted = [found.node for found in registrants(Fleet((member,))) if found.node]
-    if not wanted:
+    gone = list(registrants(Fleet((member,))))
+    if not gone:
         return
     with session(state.inventory.get_host(via.name), fleet.registry_connection) as registry:
 
         def missing() -> str | None:
-            still = [each for each in wanted if not registry.remove(each.folder, each.name)]
-            return f"{', '.join(n.name for n in still)} is still registered" if still else None
+            nodes = [node(each.pattern, each.usual_name) for each in gone]
+            still = [n.name for n in nodes if not registry.remove(n.folder, n.name)]
+            still += [each.usual_name for each in gone if not registry.unkeep(each.usual_name)]
+            return f"{', '.join(still)} is still known to the registry" if still else None
 
         wait_until(host, missing, GONE_S)
 

@@ -186,4 +186,6 @@ def test_it_leaves_and_nobody_misses_it(growing: Growing) -> None:
 def test_the_last_of_a_group_stays(growing: Growing) -> None:
     refused = growing.dockyard("retire", "registry-1", "-y")
     assert refused.returncode == 1
-    assert "would leave no host of the group 'registry'" in refused.stdout + refused.stderr
+    assert (
+        "would leave no host of the group 'registry' in service" in refused.stdout + refused.stderr
+    )

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from roles.observed import Path, Release, Releases
+from roles.observed import Drained, Path, Release, Releases
 from roles.proxy import plan as proxy
 from roles.registry import plan as registry
 from roles.retire import plan
@@ -71,8 +71,14 @@ def test_the_last_of_a_group_stays() -> None:
     texts = [problem.text for problem in plan.check(served("app-1", "app-2"))]
     assert [text.split("'")[1] for text in texts] == ["engine", "proxy"]
     of_registry, of_ensemble = plan.check(served("registry-1"))
-    assert "no host of the group 'registry'" in of_registry.text
+    assert "no host of the group 'registry' in service" in of_registry.text
     assert "would serve nobody" in of_ensemble.text
+
+
+def test_one_that_is_drained_does_not_stay_in_service() -> None:
+    away = Drained("ann@laptop", 1, 9_999_999_999, "new disk")
+    problems = plan.check(change(served("app-2"), "app-1", absent=away))
+    assert [problem.text.split("'")[1] for problem in problems] == ["engine", "proxy"]
 
 
 def test_what_an_engine_that_is_silent_runs_is_not_left_behind() -> None:
