@@ -6,7 +6,8 @@
 For hosts that the inventory lists; `dockyard bootstrap` lists one, and then does this. Host keys
 are compared, or confirmed once, and pinned. Where the inventory's own login fails, `access` says
 how a host is first logged in to (group_data/all.py). All that follows is deploy/soa.py; where a new
-host is one of the registry's, those are told its address, too, that are outside the limit.
+host is one of the registry's, those are told its address, too, that are outside the limit. --dry
+changes no host; keys are pinned all the same.
 """
 
 from roles.docker_engine.deploy import install_engine
