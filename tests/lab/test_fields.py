@@ -43,6 +43,7 @@ FIRST: dict[str, Any] = {
     "port": 2080,
     "logs": {"host": "/apps/logs/tiny", "container": "/logs"},
     "environment": {"TOKEN": "hush-1", "OLD": "x"},
+    "read_only": False,
     "restart": "no",
 }
 SECOND: dict[str, Any] = {
