@@ -12,10 +12,11 @@ from hashlib import sha256
 from typing import Any
 
 from roles.container.spec import DIGEST_SIGNS, digest
+from roles.run.address import REGISTRY_VARIABLE
 
 HOSTS_OWN = frozenset(
     {
-        *("VIP_CFGCENTER_ZK_CONNECTION", "EXPORT_IP", "EXPORT_NETWORK"),
+        *(REGISTRY_VARIABLE, "EXPORT_IP", "EXPORT_NETWORK"),
         *("ZOO_MY_ID", "ZOO_ADDRESS", "ZOO_SERVERS"),
     }
 )

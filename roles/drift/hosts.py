@@ -15,6 +15,7 @@ from roles.observed import Container, Observed
 from roles.proxy import plan as proxy
 from roles.registry import plan as registry
 from roles.run import conflicts
+from roles.run.address import REGISTRY_VARIABLE
 from roles.run.changes import Change, Gap
 from roles.run.fleet import Fleet, Member
 from roles.run.problems import Problem
@@ -23,8 +24,6 @@ from roles.soa_engine import plan as soa_engine
 
 ROLES = (host_setup, docker_engine, images, registry, soa_engine, proxy, sdk)
 TOLD_WITHOUT_ENGINE = ("host_setup", "docker_engine", "host_check")
-REGISTRYS_OWN = "VIP_CFGCENTER_ZK_CONNECTION"
-"""The variable that tells every server of the registry: not to be judged where one was not read."""
 
 
 def silent(observed: Observed) -> str | None:
@@ -70,7 +69,8 @@ def _of(fleet: Fleet, change: Change) -> Iterator[Finding]:
 
 
 def _is_registrys(gap: Gap) -> bool:
-    return gap.origin == "not yet deployed" and gap.path.endswith(REGISTRYS_OWN)
+    """What tells of every server of the registry is not to be judged where one was not read."""
+    return gap.origin == "not yet deployed" and gap.path.endswith(REGISTRY_VARIABLE)
 
 
 def _kind(member: Member, gap: Gap) -> Kind:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from roles.container.instance import current, serving
+from roles.container.spec import PART_LABEL
 from roles.observed import Newest
 from roles.registry.data import (
     SERVER_IDS,
@@ -34,8 +35,6 @@ class Ensemble:
     version: str
     """Of what was agreed on, in hexadecimal; `0` where nothing is known to be yet."""
     members: Members
-    is_fixed: bool = False
-    """Whether they stand in the servers' variables, as images before ours have them."""
 
     def __str__(self) -> str:
         return listed(self.members)
@@ -98,12 +97,25 @@ def _begun_with(member: Member) -> Ensemble | None:
     own = found.environment.get("ZOO_MY_ID", str(recorded_id(member) or 1))
     address = found.environment.get("ZOO_ADDRESS", str(member.address))
     fixed = read_members(told or f"{own}={address}")
-    return Ensemble(NOTHING_AGREED, fixed, is_fixed=True) if fixed else None
+    return Ensemble(NOTHING_AGREED, fixed) if fixed else None
 
 
 IN_DATA = "data"
 """What `ZOO_SERVERS` says: the members stand in the data directory. An image that does not know
 this refuses to start, and does not take itself for a registry of its own."""
+
+
+def has_fixed_members(member: Member) -> bool:
+    """Whether a server's members stand in its variable, as images before ours have them.
+
+    It serves, and takes no other members in until its container is replaced.
+    """
+    if member.wanted.registry.server is None:
+        return False
+    found = current(member.observed, server(member).container)
+    if found is None or found.labels.get(PART_LABEL) != "registry":
+        return False
+    return found.environment.get("ZOO_SERVERS") != IN_DATA
 
 
 def is_founding(fleet: Fleet) -> bool:

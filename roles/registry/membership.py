@@ -24,7 +24,7 @@ from pyinfra.api import Host, State
 from roles.observed import channel, forget
 from roles.observed.tunnel import forwarded
 from roles.registry.data import PASSWORD, path, server
-from roles.registry.ensemble import members, plain, read_agreed, server_ids
+from roles.registry.ensemble import members, plain, read_agreed
 from roles.registry.plan import ROLE, MemberStep, member_steps
 from roles.registry.rollout import modes, prove_ensemble, serving_member
 from roles.registry.session import CONNECT_S, SESSION_S, close
@@ -77,10 +77,13 @@ def change_members(state: State, host: Host) -> bool:
     steps = member_steps(fleet)
     try:
         ordered = _leader_last(state, fleet, steps)
+        joined: list[Member] = []
         for step in ordered:
             exit_if_interrupted()
             still_leaving = any(s.address is None for s in ordered[ordered.index(step) + 1 :])
-            _take(state, fleet, step, are_all=not still_leaving)
+            if step.address:
+                joined.append(fleet[step.change.host])
+            _take(state, fleet, step, joined, are_all=not still_leaving)
     except FAILURES as error:
         logger.error(f"{ROLE}: {error}")
         return False
@@ -89,34 +92,16 @@ def change_members(state: State, host: Host) -> bool:
     return True
 
 
-def leave_ensemble(state: State, fleet: Fleet, member: Member) -> None:
-    """Have a server leave the ensemble for good, and prove that the others serve.
+def _take(
+    state: State, fleet: Fleet, step: MemberStep, joined: list[Member], *, are_all: bool
+) -> None:
+    """Through a member that stays; servers that have just joined are proven with the others.
 
-    Its container runs on, and may be stopped then. Nothing where it is no member.
-    `leaving_problems` tells before whether the others can do without it.
-
-    Raises:
-        NotProven: the ensemble has no quorum, or the others do not serve in time.
-        RemoteError, OSError: a host could not be asked.
+    From then on one of these may be the one that leads.
     """
-    rest = [other for other in members(fleet) if other.name != member.name]
-    if len(rest) == len(members(fleet)):
-        return
-    via = next((m for m in rest if modes(state, [m])[m.name]), None) or serving_member(state, fleet)
-    try:
-        reconfigure(state, via, server_ids(fleet)[member.name], None)
-        prove_ensemble(state, state.inventory.get_host(via.name), rest, are_all=True)
-    finally:
-        _forget(state, fleet)
-
-
-def _take(state: State, fleet: Fleet, step: MemberStep, *, are_all: bool) -> None:
-    """Through a member that stays; a server that has just joined is proven with the others."""
     via = serving_member(state, fleet)
     reconfigure(state, via, step.number, step.address)
-    proven = [*members(fleet)]
-    if step.address:
-        proven.append(fleet[step.change.host])
+    proven = [*members(fleet), *joined]
     prove_ensemble(state, state.inventory.get_host(via.name), proven, are_all=are_all)
     done(state, step.change)
     if step.address is None:

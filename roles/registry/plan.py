@@ -14,6 +14,7 @@ from roles.registry.ensemble import (
     IN_DATA,
     ensemble,
     given_members,
+    has_fixed_members,
     is_founding,
     is_member,
     joining,
@@ -23,6 +24,7 @@ from roles.registry.ensemble import (
     server_ids,
     wanted_members,
 )
+from roles.run.address import REGISTRY_VARIABLE
 from roles.run.changes import Change, Gap
 from roles.run.fleet import Fleet, Member
 from roles.run.problems import Problem
@@ -30,7 +32,6 @@ from roles.run.problems import Problem
 ROLE = "registry"
 OF_MEMBERS = "ensemble"
 """With `.ID` behind it: what a member that joins or leaves is called where hosts differ."""
-CONNECTION = "VIP_CFGCENTER_ZK_CONNECTION"
 JOIN_ALONE = "deploy/bootstrap.py"
 """The deploy file that lets a server join though its limit names that one alone."""
 
@@ -170,6 +171,15 @@ def _member_problems(fleet: Fleet) -> Iterator[Problem]:
     if not any(is_member(fleet, member) for member in fleet.registry_servers):
         text = f"{becomes}: none of its servers stays, and nobody could take the others in"
         yield Problem(None, "registry.server", f"{text}; leave one in the group `registry`")
+    addresses = has_run.members.values()
+    fixed = [m.name for m in fleet if str(m.address) in addresses and has_fixed_members(m)]
+    if fixed:
+        text = (
+            f"{becomes}: {', '.join(fixed)} can't change members yet, being of an image from "
+            "before, whose members stand in a variable; run deploy/soa.py with the group "
+            "`registry` as it was, first"
+        )
+        yield Problem(None, "registry.server", text)
     new = {member.name for member in joining(fleet)}
     concerned = [m for m in fleet if m.name in new or is_told_otherwise(fleet, m)]
     outside = [m.name for m in concerned if not m.in_limit and not m.drained]
@@ -201,7 +211,7 @@ def is_told_otherwise(fleet: Fleet, member: Member) -> bool:
     """Whether a container of a host was told other addresses of the registry than it has."""
     names = [part.container for role, part in member.parts.items() if role != ROLE]
     found = [current(member.observed, name) for name in names]
-    told = {each.environment.get(CONNECTION) for each in found if each}
+    told = {each.environment.get(REGISTRY_VARIABLE) for each in found if each}
     return bool(told - {None, fleet.registry_connection})
 
 

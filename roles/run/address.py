@@ -8,6 +8,9 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from roles.observed import Address, IpAddress, IpNetwork, Observed, Route
 
+REGISTRY_VARIABLE = "VIP_CFGCENTER_ZK_CONNECTION"
+"""The variable that tells a container of every registry server: `host:port,host:port,...`."""
+
 _PRIVATE = re.compile(r"lo|docker.*|br-[0-9a-f]{12}|veth.*|virbr\d+|cni\d+")
 """Interfaces whose addresses no other host can reach; Docker's bridges are `br-` and 12 digits."""
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from roles.container.part import PartSpec
 from roles.docker_engine.transaction import Transaction
 from roles.observed import Drained, IpAddress, Observed, Release
-from roles.run.address import by_family, endpoint
+from roles.run.address import REGISTRY_VARIABLE, by_family, endpoint
 from roles.run.wanted import ROLE_OF_GROUP, Wanted
 
 
@@ -113,7 +113,7 @@ class Fleet:
         """What a part that registers itself is told: the registry, and what to register there."""
         is_own = member.translated_to is None
         return {
-            "VIP_CFGCENTER_ZK_CONNECTION": self.registry_connection,
+            REGISTRY_VARIABLE: self.registry_connection,
             "EXPORT_IP": str(member.address),
             "EXPORT_PORT": str(port),
             # On the host's network it can be told from the inside that an address is gone.

@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from roles.container.plan import ContainerChange
-from roles.registry.plan import CONNECTION, is_told_otherwise, member_changes
+from roles.registry.plan import is_told_otherwise, member_changes
+from roles.run.address import REGISTRY_VARIABLE
 from roles.run.changes import Change
 from roles.run.fleet import Fleet
 from roles.run.problems import Problem
@@ -47,5 +48,5 @@ def beyond(fleet: Fleet, told: Collection[str], changes: Iterable[Change]) -> li
 
 def _tells_addresses(change: Change) -> bool:
     return isinstance(change, ContainerChange) and all(
-        (each.field, each.name) == ("environment", CONNECTION) for each in change.differences
+        (each.field, each.name) == ("environment", REGISTRY_VARIABLE) for each in change.differences
     )

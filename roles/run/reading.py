@@ -18,6 +18,7 @@ from roles.host_setup.looked import looked_at
 from roles.observed import IpAddress, Look, Observed
 from roles.registry import data as registry
 from roles.run.address import (
+    REGISTRY_VARIABLE,
     NoAddress,
     by_family,
     export_address,
@@ -174,7 +175,7 @@ def _external_servers(wanted: Wanted, observed: Observed) -> list[IpAddress]:
 
 def _told_servers(observed: Observed) -> list[IpAddress]:
     """The registry's servers by what the host's containers were told: none could be read."""
-    told = (c.environment.get("VIP_CFGCENTER_ZK_CONNECTION") for c in observed.containers)
+    told = (c.environment.get(REGISTRY_VARIABLE) for c in observed.containers)
     places = [host for connection in told for host, _ in split_endpoints(connection)]
     return [ip_address(place) for place in dict.fromkeys(places) if is_address(place)]
 

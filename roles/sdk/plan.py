@@ -5,6 +5,7 @@ from __future__ import annotations
 from roles.container.plan import part_changes, part_problems
 from roles.container.spec import ContainerSpec, resolve
 from roles.images.plan import image_of
+from roles.run.address import REGISTRY_VARIABLE
 from roles.run.changes import Change
 from roles.run.fleet import Fleet, Member
 from roles.run.problems import Problem
@@ -15,7 +16,7 @@ ROLE = "sdk"
 def container(fleet: Fleet, member: Member) -> ContainerSpec:
     part = member.part(ROLE)
     assert part is not None, f"{member.name} runs no sdk"
-    environment = {"VIP_CFGCENTER_ZK_CONNECTION": fleet.registry_connection}
+    environment = {REGISTRY_VARIABLE: fleet.registry_connection}
     return resolve(ROLE, part, image_of(member, ROLE), str(member.own_address), environment)
 
 

@@ -16,7 +16,6 @@ from roles.observed import Newest
 from roles.registry import ensemble, membership
 from roles.registry.data import AGREED, MEMBERS, MYID
 from roles.registry.plan import container, data_gaps, leaving_problems, member_changes
-from roles.run.conductor import NotProven
 from roles.run.fleet import Fleet, Member
 from tests.reference import zookeeper
 from tests.reference.zookeeper import Servers, Writer
@@ -210,27 +209,37 @@ def test_a_leader_leaves(servers: Servers) -> None:
     found_with(servers, 1, 2, 3)
     leads = servers.leader(1, 2, 3)
     rest = [number for number in (1, 2, 3) if number != leads]
-    state, fleet = fleet_of(servers, 1, 2, 3)
+    _, fleet = fleet_of(servers, 1, 2, 3)
     leaver = fleet[f"registry-{leads}"]
     assert leaving_problems(fleet, leaver) == []
-    membership.leave_ensemble(state, fleet, leaver)
+    become(servers, *rest)
     servers.stop(leads)
     settled(servers, *rest)
 
 
-def test_without_a_quorum_nobody_joins_and_that_is_said(
+def test_a_leader_leaves_when_another_has_just_joined(servers: Servers) -> None:
+    """Whoever it hands over to, be it the one that is new, the change is proven."""
+    found_with(servers, 2, 3, 4)
+    leads = servers.leader(2, 3, 4)
+    rest = [number for number in (2, 3, 4) if number != leads]
+    become(servers, 1, *rest)
+    servers.stop(leads)
+    settled(servers, 1, *rest)
+
+
+def test_without_a_quorum_nobody_joins_or_leaves_and_that_is_said(
     servers: Servers, caplog: pytest.LogCaptureFixture
 ) -> None:
     found_with(servers, 1, 2)
     servers.stop(2)
     eventually(lambda: servers.mode(1) is None, "it has lost its quorum")
     servers.prepare(3, None)
-    state, fleet = fleet_of(servers, 1, 2, 3)
-    host = state.inventory.get_host("registry-1")
-    assert not membership.change_members(state, host)
-    assert "serves nobody: it has lost its quorum" in caplog.text
-    with pytest.raises(NotProven, match="lost its quorum"):
-        membership.leave_ensemble(state, fleet, fleet["registry-2"])
+    for group in ((1, 2, 3), (1,)):
+        state, fleet = fleet_of(servers, *group)
+        assert member_changes(fleet)
+        caplog.clear()
+        assert not membership.change_members(state, state.inventory.get_host("registry-1"))
+        assert "serves nobody: it has lost its quorum" in caplog.text
 
 
 def test_servers_of_a_fixed_list_come_over_one_by_one(servers: Servers, tmp_path: Path) -> None:
@@ -268,13 +277,15 @@ def test_servers_of_a_fixed_list_come_over_one_by_one(servers: Servers, tmp_path
         assert client.exists("/kept")
 
 
-def test_with_another_password_nobody_leaves_and_that_is_said(servers: Servers) -> None:
+def test_with_another_password_nobody_leaves_and_that_is_said(
+    servers: Servers, caplog: pytest.LogCaptureFixture
+) -> None:
     found_with(servers, 1, 2)
     for number in (1, 2):
         (servers.data(number) / "super").write_text("guessed")
-    state, fleet = fleet_of(servers, 1, 2)
-    with pytest.raises(NotProven, match="super is not the server's password any more; restart it"):
-        membership.leave_ensemble(state, fleet, fleet["registry-2"])
+    state, _ = fleet_of(servers, 1)
+    assert not membership.change_members(state, state.inventory.get_host("registry-1"))
+    assert "super is not the server's password any more; restart it" in caplog.text
     settled(servers, 1, 2)
 
 

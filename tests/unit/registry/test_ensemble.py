@@ -13,6 +13,7 @@ from roles.registry.ensemble import (
     Members,
     ensemble,
     given_members,
+    has_fixed_members,
     has_moved,
     joining,
     leaving,
@@ -51,7 +52,8 @@ def told(found: Fleet) -> list[str]:
 
 def test_what_servers_know_is_the_ensemble() -> None:
     known = ensemble(THREE)
-    assert known and known.version == "100000000" and not known.is_fixed
+    assert known and known.version == "100000000"
+    assert not any(map(has_fixed_members, THREE))
     assert str(known) == "1=198.18.0.31,2=198.18.0.32,3=198.18.0.33"
     assert ensemble(fleet("registry-1", "registry-2")) is None
     assert plan(THREE) == []
@@ -200,7 +202,7 @@ def test_servers_whose_members_are_fixed_are_told_them_before_they_are_replaced(
         containers = (fixed(name, servers),)
         found = look_again(found, name, newest={}, first_lines=lines, containers=containers)
     its = ensemble(found)
-    assert its and its.is_fixed and str(its) == known
+    assert its and str(its) == known and all(map(has_fixed_members, found))
     for name in names:
         assert given_members(found, found[name]) == f"0 {known}"
     assert check(found) == []
@@ -208,6 +210,40 @@ def test_servers_whose_members_are_fixed_are_told_them_before_they_are_replaced(
         f"tell server {names[0][-1]} of its members",
         "replace container zookeeper",
     ]
+
+
+def with_fixed(found: Fleet, *names: str) -> Fleet:
+    """The fleet in which these servers run an image from before."""
+    servers = ",".join(f"{m.name[-1]}={m.address}" for m in found.registry_servers)
+    for name in names:
+        lines, containers = {MYID: name[-1]}, (fixed(name, servers),)
+        found = look_again(found, name, newest={}, first_lines=lines, containers=containers)
+    return found
+
+
+ALL = ("registry-1", "registry-2", "registry-3")
+
+
+@pytest.mark.parametrize("names", [ALL, ALL[:1], ALL[2:]], ids=["all", "one stays", "one leaves"])
+@pytest.mark.parametrize("joins", [True, False])
+def test_other_members_are_refused_while_a_server_has_them_fixed(
+    names: tuple[str, ...], joins: bool
+) -> None:
+    before = with_fixed(THREE, *names)
+    assert check(before) == []
+    after = grown(before, "registry-4") if joins else left_group(before, "registry-3")
+    [problem] = check(after)
+    becomes = "1=198.18.0.31,2=198.18.0.32" + (",3=198.18.0.33,4=198.18.0.34" if joins else "")
+    assert str(problem) == (
+        "inventory: registry.server: the ensemble is "
+        f"1=198.18.0.31,2=198.18.0.32,3=198.18.0.33, and would become {becomes}: "
+        f"{', '.join(names)} can't change members yet, being of an image from before, whose "
+        "members stand in a variable; run deploy/soa.py with the group `registry` as it was, first"
+    )
+
+
+def left_group(found: Fleet, name: str) -> Fleet:
+    return change(found, name, groups=frozenset({"sdk"}))
 
 
 def limited(found: Fleet, *names: str) -> Fleet:
