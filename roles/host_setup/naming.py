@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 
-from roles.host_setup.change import ROLE, SetupChange, change
+from roles.host_setup.change import BEGIN, END, ROLE, SetupChange, block_problem, change
 from roles.host_setup.commands import place, script
 from roles.host_setup.spec import is_host_name
 from roles.observed.setup import MOST_BYTES
@@ -14,7 +14,6 @@ from roles.run.fleet import Member
 from roles.run.problems import Problem
 
 HOSTS = "/etc/hosts"
-BEGIN, END = "# dockyard: begin", "# dockyard: end"
 
 
 def wanted_name(member: Member) -> str | None:
@@ -33,6 +32,8 @@ def problems(member: Member) -> Iterator[Problem]:
     if len(hosts) >= MOST_BYTES or "\N{REPLACEMENT CHARACTER}" in hosts:
         text = f"{HOSTS} there is longer than {MOST_BYTES} bytes, or not UTF-8; mend it"
         yield Problem(member.name, key, text)
+    else:
+        yield from block_problem(member, key, HOSTS)
 
 
 def changes(member: Member) -> Iterator[SetupChange]:
