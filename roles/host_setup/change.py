@@ -62,11 +62,15 @@ def file_changes(member: Member, path: str, content: bytes, apply: str = "") -> 
 def block_problem(member: Member, key: str, path: str) -> Iterator[Problem]:
     """A file in which the end of our block can't be told: all that follows would go with it."""
     if path in member.observed.setup.unended:
-        text = (
-            f"{path} there has a line '{BEGIN}' and no '{END}' after it, so what follows can't be "
-            "told from Dockyard's own; put that line behind the block there"
-        )
-        yield Problem(member.name, key, text)
+        yield Problem(member.name, key, unended(path))
+
+
+def unended(path: str) -> str:
+    """What is wrong with such a file, and what to do."""
+    return (
+        f"{path} there has a line '{BEGIN}' and no '{END}' after it, so what follows can't be "
+        "told from Dockyard's own; put that line behind the block there"
+    )
 
 
 def lines(*text: str) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from roles.host_setup import account, clock, kernel, naming, upkeep
+from roles.host_setup import account, clock, kernel, upkeep
 from roles.host_setup.spec import HostSetupSpec
 
 
@@ -35,7 +35,7 @@ def looked_at(spec: HostSetupSpec) -> Asked:
             paths.append(account.SSHD)
             sums.append(account.DROP_IN)
     if spec.name:
-        setup += [("hosts", "-"), ("block", naming.HOSTS)]
+        setup.append(("hosts", "-"))
     if spec.timezone:
         setup.append(("zone", "-"))
         paths += [clock.ZONES, f"{clock.ZONES}/{spec.timezone}"]

@@ -24,7 +24,7 @@ def test_nothing_is_asked_of_what_is_not_wanted() -> None:
     "said, kinds",
     [
         (user(uid=7), {("user", "ops"), ("user", "7"), ("sudoers", "-"), ("sshd", "-")}),
-        ({"name": True}, {("hosts", "-"), ("block", "/etc/hosts")}),
+        ({"name": True}, {("hosts", "-")}),
         ({"timezone": "UTC"}, {("zone", "-")}),
         ({"time_sync": {}}, {("unit", "chronyd.service"), ("unit", "systemd-timesyncd.service")}),
         ({"sysctls": {"a.b": 1}}, {("sysctl", "a.b")}),

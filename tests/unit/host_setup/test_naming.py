@@ -77,10 +77,12 @@ def test_a_file_that_could_not_be_read_whole_is_not_overwritten(hosts: str) -> N
     assert problem.startswith("name: /etc/hosts there is longer than 262144 bytes, or not UTF-8")
 
 
-def test_a_file_in_which_the_end_of_our_block_is_lost_is_not_overwritten() -> None:
-    hosts = f"# dockyard: begin\n198.18.0.99 app-1\n{BASE}"
-    [problem] = told(host({"name": "x"}, Setup(hosts=hosts, unended=frozenset(["/etc/hosts"]))))
+@pytest.mark.parametrize("more", ["", OURS])
+def test_a_file_in_which_the_end_of_our_block_is_lost_is_not_overwritten(more: str) -> None:
+    hosts = f"# dockyard: begin\n198.18.0.99 app-1\n{BASE}{more}"
+    [problem] = told(host({"name": "x"}, Setup(hosts=hosts)))
     assert problem.startswith("name: /etc/hosts there has a line '# dockyard: begin' and no ")
+    assert told(host({"name": "x"}, Setup(hosts=f"# dockyard: end\n{OURS}{BASE}{OURS}"))) == []
 
 
 def test_behind_a_router_that_translates_it_leads_to_the_hosts_own_address() -> None:
