@@ -112,13 +112,15 @@ host_check = {
 host_setup = {
     # Who looks after the hosts, instead of root: made where it is not there.
     #   {"name": "ops", "keys": ["ssh-ed25519 AAAA... ann"]}
-    # "keys" may be {"files": ["~/.ssh/id_ed25519.pub"]}, files on this machine; "exclusive": True
-    # takes all other keys of that user away: have your own among them. "sudo" (True) lets it become
+    # "keys" may be {"files": ["files/ops.pub"]}, files in this repository, relative to its root;
+    # never below ~: that is another folder for the account of the check for drift. "exclusive":
+    # True takes all other keys of that user away: have your own among them; where the login that
+    # the inventory says fails without the others, they are put back. "sudo" (True) lets it become
     # root without a password, by a rule that visudo has checked before it counts. "uid" where files
     # on several hosts are to have one owner, "shell" for another than /bin/bash. "lock_passwords"
     # (True): what is guessed from outside day and night is no way in any more. Keys alone let in
     # then, once the login that the inventory says was seen to work; root's password still opens the
-    # console.
+    # console. A host that is not reached by SSH needs False for it: no login can be tried there.
     "user": None,
     # True, or a name: the host is called as the inventory calls it, and /etc/hosts leads that name
     # to the address that others reach it by, never to 127.0.1.1, where they would look for

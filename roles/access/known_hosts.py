@@ -25,10 +25,15 @@ class HostKey:
     @property
     def fingerprint(self) -> str:
         """As OpenSSH shows it."""
-        return f"SHA256:{b64encode(sha256(self.blob).digest()).decode().rstrip('=')}"
+        return fingerprint(self.blob)
 
     def __str__(self) -> str:
         return f"{self.type} {self.fingerprint}"
+
+
+def fingerprint(blob: bytes) -> str:
+    """What a public key is called, host's or user's: as OpenSSH shows it."""
+    return f"SHA256:{b64encode(sha256(blob).digest()).decode().rstrip('=')}"
 
 
 def host_key(text: str) -> HostKey | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,7 +11,7 @@ from pyinfra.api import Host, State
 from pyinfra.api.arguments import auth_argument_meta
 from pyinfra.api.exceptions import ConnectError, PyinfraError
 from pyinfra.connectors.ssh import SSHConnector
-from pyinfra.connectors.sshuserclient.client import SSHClient
+from pyinfra.connectors.sshuserclient.client import SSHClient, get_ssh_config
 
 from roles.access.first import ACCESS, FirstAccess
 from roles.access.gate import gate
@@ -113,6 +114,19 @@ def prove(state: State, host: Host) -> str | None:
 def entered_once(host: Host) -> bool:
     """Whether a host is logged in to by its first access, since the inventory's login failed."""
     return _PROMPTED_BEFORE in host.connector_data
+
+
+def ordinary_user(host: Host) -> str:
+    """Who the inventory logs in as, by SSH; where it does not say, its ssh_config or this account.
+
+    By the first access or not: `host.connector.data` is what the inventory says.
+    """
+    data = host.connector.data
+    if data["ssh_user"]:
+        return str(data["ssh_user"])
+    config = get_ssh_config(data["ssh_config_file"])
+    said = config.lookup(data["ssh_hostname"] or host.name) if config else {}
+    return str(said.get("user") or getpass.getuser())
 
 
 def _lets_nobody_in(error: ConnectError) -> bool:

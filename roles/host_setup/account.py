@@ -6,13 +6,20 @@ Pure.
 from __future__ import annotations
 
 import base64
-import hashlib
 from collections.abc import Iterator
 from itertools import pairwise
 
-from roles.host_setup.change import ROLE, SetupChange, change, file_gaps, lines
-from roles.host_setup.commands import Step, Where, install, place, script, text
-from roles.host_setup.packages import environment, packager, packager_problem
+from roles.access import known_hosts
+from roles.host_setup.change import (
+    ROLE,
+    SetupChange,
+    block_problem,
+    change,
+    file_gaps,
+    lines,
+)
+from roles.host_setup.commands import Step, Where, give_keys, place, script, text
+from roles.host_setup.packages import installed, packager_problem
 from roles.host_setup.spec import KEY_TYPES, UserSpec
 from roles.observed import Account
 from roles.run.changes import Gap
@@ -61,6 +68,8 @@ def problems(member: Member) -> Iterator[Problem]:
         yield Problem(member.name, f"{key}.shell", text)
     if user.sudo and not user.is_root:
         yield from _sudo_problems(member, user)
+    if user.lock_passwords and SSHD in member.observed.paths and _is_block(member):
+        yield from block_problem(member, f"{key}.lock_passwords", SSHD_CONFIG)
 
 
 def _sudo_problems(member: Member, user: UserSpec) -> Iterator[Problem]:
@@ -107,15 +116,18 @@ def _user_changes(member: Member, user: UserSpec, found: Account | None) -> list
 
 def _key_changes(member: Member, user: UserSpec, found: Account | None) -> list[SetupChange]:
     gaps = [*_missing(user, found), *_misplaced(user, found)]
-    step = script("keys", user.name, "no", stdin=lines(*user.keys))
+    step = give_keys(user.name, "add", lines(*user.keys))
     return change(member, f"write authorized_keys of {user.name}", gaps, step, kind="keys")
 
 
 def _other_key_changes(member: Member, user: UserSpec, found: Account | None) -> list[SetupChange]:
-    """A first access may be by one of them: they go when the ordinary one has been proven."""
+    """A first access may be by one of them: they go when the ordinary one has been proven.
+
+    That may be by one of them, too, so it is proven again when they are gone.
+    """
     action = f"take other keys out of authorized_keys of {user.name}"
-    step = script("keys", user.name, "yes", stdin=lines(*user.keys))
-    return change(member, action, list(_others(user, found)), step, kind="lock")
+    step = give_keys(user.name, "only", lines(*user.keys))
+    return change(member, action, list(_others(user, found)), step, kind="others")
 
 
 def _missing(user: UserSpec, found: Account | None) -> Iterator[Gap]:
@@ -149,12 +161,12 @@ def _misplaced(user: UserSpec, found: Account | None) -> Iterator[Gap]:
 
 
 def fingerprint(blob: str) -> str:
-    """As ssh-keygen shows it."""
+    """Of a key's base64; what is none is taken as it stands."""
     try:
         content = base64.b64decode(blob)
     except ValueError:
         content = blob.encode()
-    return f"SHA256:{base64.b64encode(hashlib.sha256(content).digest()).decode().rstrip('=')}"
+    return known_hosts.fingerprint(content)
 
 
 def _called(user: UserSpec, blob: str) -> str:
@@ -176,18 +188,22 @@ def _sudo_changes(member: Member, user: UserSpec) -> list[SetupChange]:
     steps: list[Step] = []
     if sudoers and not sudoers.is_installed:
         gaps.insert(0, Gap("package sudo", "installed", "absent"))
-        kind = packager(member)
-        steps = [install(kind, "sudo", environment=environment(member))] if kind else []
+        steps = installed(member, "sudo")
     check = 'visudo -cf "$1"'
     steps.append(place(path, content, "440", check=check, apply=text("sudo")))
     return change(member, f"let {user.name} become root by {path}", gaps, *steps, kind="sudo")
+
+
+def _is_block(member: Member) -> bool:
+    """Whether sshd reads no drop-ins, and is told by a block in its own file."""
+    return "include" not in member.observed.setup.sshd
 
 
 def _lock_changes(member: Member, user: UserSpec, found: Account | None) -> Iterator[SetupChange]:
     """Only what is known to be open is locked; a user that is yet to be made has no password."""
     setup = member.observed.setup
     if SSHD in member.observed.paths:
-        block = "include" not in setup.sshd
+        block = _is_block(member)
         path, content = SSHD_CONFIG if block else DROP_IN, lines(*LOCKED)
         if block:
             same = setup.blocks.get(path, "").encode() == content

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
 from roles.host_setup.commands import Step, place
 from roles.run.changes import Change, Gap
 from roles.run.fleet import Member
+from roles.run.problems import Problem
 
 ROLE = "host_setup"
-Kind = Literal["user", "keys", "sudo", "lock", "system"]
+BEGIN, END = "# dockyard: begin", "# dockyard: end"
+"""The marks of a block of ours in somebody's file."""
+Kind = Literal["user", "keys", "sudo", "others", "lock", "system"]
 ACCOUNT: tuple[Kind, ...] = ("user", "keys", "sudo")
 """What the ordinary login needs."""
-LOCK: tuple[Kind, ...] = ("lock",)
-"""What takes the others away; comes after the proof that the ordinary one works."""
+LOCK: tuple[Kind, ...] = ("others", "lock")
+"""What takes other keys, and passwords, away; comes after the proof that the ordinary one works."""
 SYSTEM: tuple[Kind, ...] = ("system",)
 
 
@@ -53,6 +57,20 @@ def file_changes(member: Member, path: str, content: bytes, apply: str = "") -> 
     """A file that we write whole, and what makes it count."""
     gaps = file_gaps(member, path, content)
     return change(member, f"write {path}", gaps, place(path, content, apply=apply))
+
+
+def block_problem(member: Member, key: str, path: str) -> Iterator[Problem]:
+    """A file in which the end of our block can't be told: all that follows would go with it."""
+    if path in member.observed.setup.unended:
+        yield Problem(member.name, key, unended(path))
+
+
+def unended(path: str) -> str:
+    """What is wrong with such a file, and what to do."""
+    return (
+        f"{path} there has a line '{BEGIN}' and no '{END}' after it, so what follows can't be "
+        "told from Dockyard's own; put that line behind the block there"
+    )
 
 
 def lines(*text: str) -> bytes:

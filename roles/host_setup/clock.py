@@ -5,9 +5,9 @@ from __future__ import annotations
 import zoneinfo
 from collections.abc import Iterator
 
-from roles.host_setup.change import ROLE, SetupChange, change, file_gaps, lines
-from roles.host_setup.commands import Step, install, place, script
-from roles.host_setup.packages import environment, packager, packager_problem
+from roles.host_setup.change import ROLE, SetupChange, block_problem, change, file_gaps, lines
+from roles.host_setup.commands import Step, place, script
+from roles.host_setup.packages import installed, packager, packager_problem
 from roles.host_setup.spec import TimeSyncSpec
 from roles.observed import Unit
 from roles.run.changes import Gap
@@ -42,6 +42,8 @@ def problems(member: Member) -> Iterator[Problem]:
             yield Problem(member.name, key, text)
         elif _unit(member, spec.time_sync) is None:
             yield from packager_problem(member, key, PACKAGES[service(member, spec.time_sync)])
+        elif spec.time_sync.servers and service(member, spec.time_sync) == "chrony":
+            yield from block_problem(member, f"{key}.servers", _chrony_conf(member))
 
 
 def changes(member: Member) -> Iterator[SetupChange]:
@@ -57,7 +59,7 @@ def _zone_changes(member: Member, zone: str) -> list[SetupChange]:
     gaps = [Gap("/etc/localtime", zone, found or "no link to a timezone")] if found != zone else []
     if ZONES not in member.observed.paths:
         gaps.append(Gap("package tzdata", "installed", "absent"))
-        steps = [*_installed(member, "tzdata"), *steps]
+        steps = [*installed(member, "tzdata"), *steps]
     return change(member, f"set the timezone {zone}", gaps, *steps)
 
 
@@ -79,7 +81,7 @@ def _sync_changes(member: Member, spec: TimeSyncSpec) -> list[SetupChange]:
     gaps: list[Gap] = []
     if unit is None:
         gaps.append(Gap(f"package {PACKAGES[name]}", "installed", "absent"))
-        steps += _installed(member, PACKAGES[name])
+        steps += installed(member, PACKAGES[name])
     else:
         wrong = _wrong(unit)
         gaps += [Gap(UNITS[name][0], "enabled and running", wrong)] if wrong else []
@@ -97,6 +99,10 @@ def _wrong(unit: Unit) -> str:
     return " and ".join(word for word, is_so in words if not is_so)
 
 
+def _chrony_conf(member: Member) -> str:
+    return CHRONY_CONFS[packager(member) or "deb"]
+
+
 def _content(name: str, spec: TimeSyncSpec) -> bytes:
     if name == "timesyncd":
         return lines("[Time]", f"NTP={' '.join(spec.servers)}")
@@ -106,7 +112,7 @@ def _content(name: str, spec: TimeSyncSpec) -> bytes:
 def _server_gaps(member: Member, name: str, spec: TimeSyncSpec) -> list[Gap]:
     if name == "timesyncd":
         return file_gaps(member, TIMESYNCD_CONF, _content(name, spec))
-    path = CHRONY_CONFS[packager(member) or "deb"]
+    path = _chrony_conf(member)
     found = member.observed.setup.blocks.get(path, "")
     if found.encode() == _content(name, spec):
         return []
@@ -116,10 +122,5 @@ def _server_gaps(member: Member, name: str, spec: TimeSyncSpec) -> list[Gap]:
 def _servers(member: Member, name: str, spec: TimeSyncSpec) -> Step:
     if name == "timesyncd":
         return place(TIMESYNCD_CONF, _content(name, spec))
-    path = CHRONY_CONFS[packager(member) or "deb"]
+    path = _chrony_conf(member)
     return place(path, _content(name, spec), where="last")
-
-
-def _installed(member: Member, package: str) -> list[Step]:
-    kind = packager(member)
-    return [install(kind, package, environment=environment(member))] if kind else []

@@ -12,6 +12,7 @@ SHELL = Path(__file__).parent / "shell"
 LIMIT_S = 120
 INSTALL_S = 900
 Where = Literal["whole", "first", "last"]
+KeysWanted = Literal["add", "only", "back", "proven"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,12 @@ def place(
     words = (str(len(content)), path, mode, where, check, apply)
     step = script("place", *words, stdin=content)
     return Step(f"writing {path}", step.words, step.stdin)
+
+
+def give_keys(user: str, what: KeysWanted, content: bytes = b"") -> Step:
+    """Write a user's authorized_keys, or end that, as shell/keys.sh has it."""
+    step = script("keys", str(len(content)), user, what, stdin=content)
+    return Step(f"authorized_keys of {user}", step.words, step.stdin)
 
 
 def install(family: Family, *packages: str, environment: bytes = b"") -> Step:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator
+from itertools import pairwise
 
-from roles.host_setup.change import ROLE, SetupChange, change
+from roles.host_setup.change import BEGIN, END, ROLE, SetupChange, change, unended
 from roles.host_setup.commands import place, script
 from roles.host_setup.spec import is_host_name
 from roles.observed.setup import MOST_BYTES
@@ -14,7 +15,6 @@ from roles.run.fleet import Member
 from roles.run.problems import Problem
 
 HOSTS = "/etc/hosts"
-BEGIN, END = "# dockyard: begin", "# dockyard: end"
 
 
 def wanted_name(member: Member) -> str | None:
@@ -33,6 +33,8 @@ def problems(member: Member) -> Iterator[Problem]:
     if len(hosts) >= MOST_BYTES or "\N{REPLACEMENT CHARACTER}" in hosts:
         text = f"{HOSTS} there is longer than {MOST_BYTES} bytes, or not UTF-8; mend it"
         yield Problem(member.name, key, text)
+    elif _is_unended(hosts):
+        yield Problem(member.name, key, unended(HOSTS))
 
 
 def changes(member: Member) -> Iterator[SetupChange]:
@@ -72,6 +74,12 @@ def edited(text: str, name: str, address: str) -> str:
             is_ours = False
     block = [BEGIN, f"{address} {' '.join(dict.fromkeys(names))}", END]
     return "".join(f"{line}\n" for line in (*kept, *block))
+
+
+def _is_unended(text: str) -> bool:
+    """Whether a block of ours begins and does not end before another, or before the text does."""
+    marks = [line for line in text.splitlines() if line in (BEGIN, END)]
+    return any(mark == BEGIN and after != END for mark, after in pairwise([*marks, ""]))
 
 
 def _without(line: str, names: list[str], address: str) -> list[str]:

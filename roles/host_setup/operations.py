@@ -9,12 +9,14 @@ from pyinfra.api import FunctionCommand, Host, State, operation
 from pyinfra.api.command import PyinfraCommand
 from pyinfra.operations import server
 
+from roles.access import login
 from roles.host_setup import proof
 from roles.host_setup.change import ACCOUNT, LOCK, ROLE, SYSTEM, Kind, SetupChange
-from roles.host_setup.commands import Step
+from roles.host_setup.commands import Step, give_keys
 from roles.host_setup.plan import changes
 from roles.observed import channel
 from roles.observed.channel import RemoteError
+from roles.run import options
 from roles.run.current import current_fleet
 from roles.run.fleet import Member
 from roles.run.report import done
@@ -45,6 +47,8 @@ def locks(is_new: bool) -> Generator[PyinfraCommand, None, None]:
         yield FunctionCommand(proof.prove, (locks_passwords,), {})
     for change in found:
         yield from _steps(change)
+        if change.kind == "others" and user:
+            yield FunctionCommand(keep_or_put_back, (user.name,), {})
         done(state, change)
 
 
@@ -57,8 +61,35 @@ def system() -> Generator[PyinfraCommand, None, None]:
         done(state, change)
 
 
-def account_differs(member: Member) -> bool:
-    return any(True for _ in _changes(member, ACCOUNT))
+def is_login_new(host: Host, member: Member) -> bool:
+    """Whether this run takes a host in whose ordinary login is not known to work.
+
+    Also where nothing of the account differs any more: a run before may have ended at the proof.
+    """
+    differs = any(True for _ in _changes(member, ACCOUNT))
+    return options.current().bootstraps and (differs or login.entered_once(host))
+
+
+def keep_or_put_back(state: State, host: Host, user: str) -> bool:
+    """Prove the login again, now that a user's other keys are gone; else have them back.
+
+    Over the connection that is still open; False ends the host's run, with the reason told.
+    """
+    if (why := login.prove(state, host)) is None:
+        return run_step(state, host, give_keys(user, "proven"))
+    is_back = run_step(state, host, give_keys(user, "back"))
+    kept = "~/.ssh/authorized_keys.dockyard-old"
+    outcome = (
+        "so the keys that were there before are back"
+        if is_back
+        else f"and the keys that were there before could not be put back: move {kept} of {user} "
+        "over authorized_keys by the console, or by a login that is still open"
+    )
+    logger.error(
+        f"{host.name}: {ROLE}.user.exclusive: the ordinary login does not work by the keys of "
+        f"{ROLE}.user alone, {outcome}; name the inventory's own key (ssh_key) among them: {why}"
+    )
+    return False
 
 
 def _changes(member: Member, kinds: Collection[Kind]) -> Iterator[SetupChange]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from roles.docker_engine.managed import proxy_env
 from roles.docker_engine.packages import FAMILY, Family, family
+from roles.host_setup.commands import Step, install
 from roles.run.fleet import Member
 from roles.run.problems import Problem
 
@@ -17,6 +18,12 @@ def packager(member: Member) -> Family | None:
 def environment(member: Member) -> bytes:
     """The way out, as the engine's packages take it."""
     return proxy_env(member.wanted.docker_engine.proxy)
+
+
+def installed(member: Member, package: str) -> list[Step]:
+    """The step that installs a package; none where nobody is known to."""
+    kind = packager(member)
+    return [install(kind, package, environment=environment(member))] if kind else []
 
 
 def packager_problem(member: Member, key: str, package: str) -> Iterator[Problem]:

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterator
 
 from pyinfra import logger
 from pyinfra.api import Host, State
+from pyinfra.connectors.ssh import SSHConnector
 
 from roles.access import login
-from roles.host_setup.change import ROLE
-from roles.run import options
+from roles.host_setup.change import LOCK, ROLE
+from roles.host_setup.plan import changes
+from roles.run.fleet import Fleet
 from roles.run.merge import merged_data
+from roles.run.problems import Problem
 
-BOOTSTRAP = "bootstrap.py"
 
-
-def is_bootstrap() -> bool:
-    """Whether this run may log in otherwise than the inventory says."""
-    return any(Path(deploy).name == BOOTSTRAP for deploy in options.current().deploys)
+def unprovable(state: State, fleet: Fleet) -> Iterator[Problem]:
+    """Hosts that are reached without SSH: no login can be tried before others are taken away."""
+    for member in fleet:
+        host = state.inventory.get_host(member.name)
+        if not member.in_limit or isinstance(host.connector, SSHConnector):
+            continue
+        for change in changes(member):
+            if change.kind in LOCK:
+                key = "exclusive" if change.kind == "others" else "lock_passwords"
+                text = (
+                    "this host is not reached by SSH, so no login by key can be seen to work "
+                    f"before this: {change.action}; set {key} to False for it, or have the "
+                    "inventory reach it by SSH"
+                )
+                yield Problem(member.name, f"{ROLE}.user.{key}", text)
 
 
 def prove(state: State, host: Host, locks: bool) -> bool:

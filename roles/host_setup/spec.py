@@ -52,13 +52,19 @@ def _is_blob(text: str, kind: str) -> bool:
 
 
 def _read_keys(value: Any) -> Any:
-    """Read `{"files": [...]}`: public keys on this machine. `~` is the own home."""
+    """Read `{"files": [...]}`: public keys on this machine; relative paths start in the project."""
     if not isinstance(value, dict):
         return value
     files = value.get("files")
     if set(value) != {"files"} or not isinstance(files, list) or not files:
         raise ValueError("expected a list of keys, or {'files': [...]} with a file at the least")
-    return [key for file in files for key in _keys_of(Path(str(file)).expanduser())]
+    if at_home := [str(file) for file in files if str(file).startswith("~")]:
+        raise ValueError(
+            f"expected a path in the project's folder, such as 'files/ops.pub', found "
+            f"'{at_home[0]}': whose home `~` is depends on who runs, and the scheduled check for "
+            "drift is another; write the key itself into the list, or copy the file"
+        )
+    return [key for file in files for key in _keys_of(Path(str(file)))]
 
 
 def _keys_of(file: Path) -> list[str]:
@@ -127,7 +133,7 @@ class UserSpec(Data):
     uid: Annotated[int, Field(ge=1, le=2**31 - 2)] | None = None
     """None: whatever is free, or what the user has."""
     keys: Annotated[list[PublicKey], Field(min_length=1), BeforeValidator(_read_keys)]
-    """Public keys, or `{"files": [...]}`: files of them on this machine."""
+    """Public keys, or `{"files": [...]}`: files of them, relative to the project's folder."""
     exclusive: bool = False
     """Whether other keys of this user are taken away."""
     sudo: bool = True

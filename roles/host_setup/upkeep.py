@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from roles.docker_engine.packages import ALL
 from roles.host_setup.change import ROLE, SetupChange, change, file_changes, file_gaps, lines
-from roles.host_setup.commands import Step, install, place, script
-from roles.host_setup.packages import environment, packager, packager_problem
+from roles.host_setup.commands import place, script
+from roles.host_setup.packages import installed, packager, packager_problem
 from roles.host_setup.spec import JournaldSpec, LimitsSpec, LogRotationSpec
 from roles.run.changes import Gap
 from roles.run.fleet import Member
@@ -84,7 +84,7 @@ def _rotation_changes(member: Member, spec: LogRotationSpec) -> list[SetupChange
     gaps, steps = file_gaps(member, LOGROTATE_CONF, content), []
     if LOGROTATE not in member.observed.paths:
         gaps.insert(0, Gap("package logrotate", "installed", "absent"))
-        steps = _installed(member, "logrotate")
+        steps = installed(member, "logrotate")
     step = place(LOGROTATE_CONF, content, check='logrotate -d "$1"')
     return change(member, f"rotate logs by {LOGROTATE_CONF}", gaps, *steps, step)
 
@@ -133,7 +133,7 @@ def _update_changes(member: Member) -> list[SetupChange]:
     gaps, steps = [], []
     if (UNATTENDED not in member.observed.paths) if is_deb else (known is None):
         gaps.append(Gap(f"package {UPDATES_PACKAGES[kind]}", "installed", "absent"))
-        steps += _installed(member, UPDATES_PACKAGES[kind])
+        steps += installed(member, UPDATES_PACKAGES[kind])
     gaps += file_gaps(member, path, content)
     steps.append(place(path, content))
     for names in ((name,) for name in APT_TIMERS) if is_deb else (DNF_TIMERS,):
@@ -142,8 +142,3 @@ def _update_changes(member: Member) -> list[SetupChange]:
             gaps += [Gap(names[0], "enabled and running", "not so")] if unit or is_deb else []
             steps.append(script("unit", *names))
     return change(member, "have security updates installed", gaps, *steps)
-
-
-def _installed(member: Member, package: str) -> list[Step]:
-    kind = packager(member)
-    return [install(kind, package, environment=environment(member))] if kind else []

@@ -17,7 +17,7 @@ from roles.observed.model import (
 )
 from roles.observed.probe import Look, forget, is_fresh, observe
 from roles.observed.releases import Pin, Release, ReleasedPart, Releases
-from roles.observed.setup import Account, Place, Setup, Sudoers, Unit
+from roles.observed.setup import Account, HomePath, Setup, Sudoers, Unit
 
 __all__ = [
     "Account",
@@ -26,6 +26,7 @@ __all__ = [
     "Disk",
     "Drained",
     "Fitness",
+    "HomePath",
     "Image",
     "IpAddress",
     "IpNetwork",
@@ -36,7 +37,6 @@ __all__ = [
     "Observed",
     "Path",
     "Pin",
-    "Place",
     "Release",
     "ReleasedPart",
     "Releases",

@@ -343,7 +343,8 @@ all_user() {
         case $asked in *" $name "*) ;; *) printf 'user|%s|%s|||\n' "$name" "$uid" && continue ;; esac
         printf 'user|%s|%s|%s|%s|%s\n' "$name" "$uid" "$home" "$shell" "$(awk -F : -v name="$name" '
             $1 == name { print ($2 ~ /^[!*]/ ? "locked" : "open") }' /etc/shadow 2>/dev/null)"
-        stat -c "place|$name|%F|%u|%a|%n" -- "$home" "$home/.ssh" "$home/.ssh/authorized_keys" 2>/dev/null
+        # What a link leads to counts; a link's own mode is 777.
+        stat -L -c "place|$name|%F|%u|%a|%n" -- "$home" "$home/.ssh" "$home/.ssh/authorized_keys" 2>/dev/null
         [ ! -f "$home/.ssh/authorized_keys" ] || awk -v name="$name" '
             !/^[ \t]*#/ && /(ssh-|ecdsa-)/ { print "key|" name "|" $0 }' "$home/.ssh/authorized_keys"
     done
@@ -394,9 +395,12 @@ all_block() {
         [ ! -f "$path" ] || set -- "$@" "$path"
     done
     [ $# -eq 0 ] || awk '
+        function tell() { if (own) print "unended|" file; own = 0 }
+        FNR == 1 { tell(); file = FILENAME }
         /^# dockyard: end$/ { own = 0 }
+        /^# dockyard: begin$/ { tell(); own = 1; next }
         own { print "block|" FILENAME "|" $0 }
-        /^# dockyard: begin$/ { own = 1 }' "$@"
+        END { tell() }' "$@"
 }
 
 section setup

@@ -10,7 +10,7 @@ MOST_BYTES = 262_144
 
 
 @dataclass(frozen=True)
-class Place:
+class HomePath:
     """What stands at a path of an account's; `owner` is a UID, `mode` octal."""
 
     kind: str
@@ -30,7 +30,7 @@ class Account:
     """Whether no password is let in; None where /etc/shadow does not tell."""
     keys: tuple[str, ...] = ()
     """The lines of its authorized_keys that are keys."""
-    places: Mapping[str, Place] = field(default_factory=dict)
+    places: Mapping[str, HomePath] = field(default_factory=dict)
     """Its home, `.ssh` and `authorized_keys` in it, those that exist."""
 
 
@@ -74,6 +74,8 @@ class Setup:
     """What `sshd -T` tells of logging in with a password; `include` where it reads drop-ins."""
     blocks: Mapping[str, str] = field(default_factory=dict)
     """By file, the text between Dockyard's two marks."""
+    unended: frozenset[str] = frozenset()
+    """The files with a mark that begins a block of Dockyard's, and none that ends it."""
 
     def unit(self, *names: str) -> Unit | None:
         """The first of them that exists: units have other names elsewhere."""
@@ -103,6 +105,7 @@ def setup(lines: Iterable[str]) -> Setup:
         sudoers=_sudoers(of.get("sudoers", ())),
         sshd={key.lower(): value.strip().lower() for key, _, value in sshd},
         blocks=_blocks(of.get("block", ())),
+        unended=frozenset(of.get("unended", ())),
     )
 
 
@@ -111,10 +114,10 @@ def _accounts(of: Mapping[str, list[str]]) -> Iterator[Account]:
     for line in of.get("key", ()):
         name, _, key = line.partition("|")
         keys.setdefault(name, []).append(key)
-    places: dict[str, dict[str, Place]] = {}
+    places: dict[str, dict[str, HomePath]] = {}
     for line in of.get("place", ()):
         name, kind, owner, mode, path = line.split("|", 4)
-        places.setdefault(name, {})[path] = Place(kind, int(owner), int(mode, 8))
+        places.setdefault(name, {})[path] = HomePath(kind, int(owner), int(mode, 8))
     for line in of.get("user", ()):
         name, uid, home, shell, password = line.split("|")
         yield Account(

@@ -15,11 +15,12 @@ from pyinfra import logger
 from pyinfra.api import DeployError, Host, State
 from pyinfra.context import ctx_state
 
-from roles.access.login import entered_once
+from roles.access.login import entered_once, ordinary_user
 from roles.docker_engine import plan as docker_engine
 from roles.docker_engine.rehearsal import rehearse
 from roles.host_check import plan as host_check
 from roles.host_setup import plan as host_setup
+from roles.host_setup import proof
 from roles.images import plan as images
 from roles.observed import Observed
 from roles.proxy import plan as proxy
@@ -121,6 +122,7 @@ def _survey(
     problems += [*host_check.check(fleet, _host_checks(roles)), *conflicts.check(fleet)]
     problems += asked.check(fleet, roles, options.current().deploys)
     problems += [problem for role in roles for problem in role.check(fleet)]
+    problems += proof.unprovable(state, fleet) if host_setup in roles else ()
     if docker_engine in roles:
         fleet, wrong = rehearse(state, fleet, without={problem.host for problem in problems})
         problems += wrong
@@ -138,15 +140,24 @@ def _survey(
 def _without_a_login(wanted: Mapping[Host, Wanted]) -> Iterator[Problem]:
     """A new host has to let the inventory's login in, or it is lost when this run is over."""
     for host, its in wanted.items():
-        if entered_once(host) and its.host_setup.user is None:
-            user = host.connector.data["ssh_user"] or "root"
-            keys = '{"files": ["~/.ssh/id_ed25519.pub"]}'
+        if not entered_once(host):
+            continue
+        made, user = its.host_setup.user, ordinary_user(host)
+        if made is None:
             yield Problem(
                 host.name,
                 "host_setup.user",
                 f"the inventory's own login, as {user}, does not work there yet, and nothing says "
-                "that it shall; say it in group_data/all.py: "
-                f'host_setup = {{"user": {{"name": "{user}", "keys": {keys}}}, ...}}',
+                "that it shall; say it in group_data/all.py: host_setup = "
+                f'{{"user": {{"name": "{user}", "keys": ["ssh-ed25519 AAAA... you"]}}, ...}}',
+            )
+        elif made.name != user:
+            yield Problem(
+                host.name,
+                "host_setup.user.name",
+                f"the inventory's own login, as {user}, does not work there yet, and the user that "
+                f"is made there is {made.name}: {user} would still not be let in; have the "
+                f'inventory log in as that one ("ssh_user": "{made.name}"), or name {user} here',
             )
 
 

@@ -16,6 +16,15 @@ rm -f "$new" "$new.block" "$old"
 cat >"$new"
 [ "$(wc -c <"$new")" -eq "$bytes" ] || { echo "cut off" >&2 && exit 1; }
 if [ "$where" != whole ]; then
+    # All that follows would go with the block.
+    [ ! -f "$path" ] || awk '
+        /^# dockyard: begin$/ { if (open) exit; open = 1 }
+        /^# dockyard: end$/ { open = 0 }
+        END { exit open }' "$path" || {
+        echo "$path has a line '# dockyard: begin' and no '# dockyard: end' after it;" \
+            "put that line behind Dockyard's block there, run again" >&2
+        exit 1
+    }
     {
         echo '# dockyard: begin'
         cat "$new"

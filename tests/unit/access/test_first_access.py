@@ -19,7 +19,7 @@ from pyinfra.connectors.sshuserclient.client import get_host_keys, get_ssh_confi
 
 from roles.access import bastions, first, identity, known_hosts
 from roles.access.first import NoAccess
-from roles.access.login import prove
+from roles.access.login import ordinary_user, prove
 from roles.access.scan import NotScanned
 from roles.observed import channel
 from roles.run.callbacks import listen
@@ -278,6 +278,17 @@ def test_the_first_access_lends_the_proof_no_password(home: Path, programs: Path
         host = connected(state)
         assert channel.run(state, host, ["id", "-u"], timeout_s=9).text == "0"
         assert "it asks for a password" in str(prove(state, host))
+
+
+def test_who_the_inventory_logs_in_as(home: Path, programs: Path) -> None:
+    (home / ".ssh" / "config").write_text("Host *\n  User carol\n")
+    access = {"password": secret(home, PASSWORD)}
+    with Server(users={"root": [PASSWORD]}, path=programs) as server:
+        pin(home, server)
+        host = connected(started(home, {"app-4": server}, access=access))
+        assert (host.data.ssh_user, ordinary_user(host)) == ("root", "ops")
+        (unsaid,) = started(home, {"app-4": server}, ssh_user="").inventory
+        assert ordinary_user(unsaid) == "carol"
 
 
 def test_no_first_access_is_said(home: Path) -> None:

@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import Any
 
 from roles.host_setup.plan import changes, check
-from roles.observed import Account, Observed, Path, Place, Setup, Sudoers
+from roles.observed import Account, HomePath, Observed, Path, Setup, Sudoers
 from roles.run.fleet import Member
 from tests.unit.build import bare, fleet, member
 
@@ -19,9 +19,9 @@ BOB = f"ssh-ed25519 {BOB_BLOB} bob"
 REGULAR = Path("regular file", "0:0", "644")
 SYSTEM_PATHS = ("/bin/bash", "/usr/sbin/sshd")
 PLACES = {
-    "/home/ops": Place("directory", 1001, 0o750),
-    "/home/ops/.ssh": Place("directory", 1001, 0o700),
-    "/home/ops/.ssh/authorized_keys": Place("regular file", 1001, 0o600),
+    "/home/ops": HomePath("directory", 1001, 0o750),
+    "/home/ops/.ssh": HomePath("directory", 1001, 0o700),
+    "/home/ops/.ssh/authorized_keys": HomePath("regular file", 1001, 0o600),
 }
 
 

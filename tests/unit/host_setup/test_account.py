@@ -8,7 +8,7 @@ import pytest
 from roles.host_setup import account
 from roles.host_setup.change import lines
 from roles.host_setup.plan import changes
-from roles.observed import Account, Path, Place, Setup, Sudoers
+from roles.observed import Account, HomePath, Path, Setup, Sudoers
 from tests.unit.host_setup.build import (
     ANN,
     ANN_BLOB,
@@ -81,11 +81,13 @@ def test_a_host_that_is_as_wanted() -> None:
             ),
         ),
         (
-            done(accounts={"ops": ops(places={**PLACES, "/home/ops": Place("d", 1001, 0o777)})}),
+            done(accounts={"ops": ops(places={**PLACES, "/home/ops": HomePath("d", 1001, 0o777)})}),
             ("/home/ops", "ops's, and nobody else's to write", "of UID 1001, mode 777"),
         ),
         (
-            done(accounts={"ops": ops(places={**PLACES, "/home/ops/.ssh": Place("d", 9, 0o700)})}),
+            done(
+                accounts={"ops": ops(places={**PLACES, "/home/ops/.ssh": HomePath("d", 9, 0o700)})}
+            ),
             ("/home/ops/.ssh", "ops's, and nobody else's to write", "of UID 9, mode 700"),
         ),
         (
@@ -118,7 +120,7 @@ def test_other_keys_are_of_no_concern_but_where_ours_are_the_only_ones() -> None
         (f"authorized_keys of ops {account.fingerprint(BOB_BLOB)}", "absent", "there")
     ]
     [change] = changes(host(user(exclusive=True), setup, FILES, modes=MODES))
-    assert (change.kind, change.steps[0].words[-2:]) == ("lock", ("ops", "yes"))
+    assert (change.kind, change.steps[0].words[-2:]) == ("others", ("ops", "only"))
 
 
 def test_no_key_is_shown_whole() -> None:
@@ -207,6 +209,14 @@ def test_sudo_is_installed_where_it_is_not() -> None:
             {},
             "user.sudo: visudo -c refuses the host's sudoers; mend that first: "
             "/etc/sudoers.d/other:3:8: syntax error",
+        ),
+        (
+            user(),
+            done(sshd={"usepam": "yes"}, unended=frozenset(["/etc/ssh/sshd_config"])),
+            {},
+            "user.lock_passwords: /etc/ssh/sshd_config there has a line '# dockyard: begin' and "
+            "no '# dockyard: end' after it, so what follows can't be told from Dockyard's own; put "
+            "that line behind the block there",
         ),
         (
             user(),

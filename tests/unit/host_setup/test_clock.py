@@ -72,6 +72,14 @@ def test_servers_of_timesyncd_are_a_file() -> None:
     assert gaps(host(SERVERS, setup)) == [(path, "as Dockyard writes it", "absent")]
 
 
+def test_a_block_of_chronys_whose_end_is_lost_is_refused() -> None:
+    path = "/etc/chrony/chrony.conf"
+    lost = Setup(units={"chrony.service": RUNS}, unended=frozenset([path]))
+    [problem] = told(host(SERVERS, lost))
+    assert problem.startswith(f"time_sync.servers: {path} there has a line '# dockyard: begin' and")
+    assert told(host({"time_sync": {}}, lost)) == []
+
+
 def test_servers_of_chrony_are_a_block() -> None:
     path, text = "/etc/chrony/chrony.conf", "server ntp1 iburst\nserver ntp2 iburst\n"
     setup = Setup(units={"chrony.service": RUNS}, blocks={path: text})

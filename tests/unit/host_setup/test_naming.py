@@ -77,6 +77,14 @@ def test_a_file_that_could_not_be_read_whole_is_not_overwritten(hosts: str) -> N
     assert problem.startswith("name: /etc/hosts there is longer than 262144 bytes, or not UTF-8")
 
 
+@pytest.mark.parametrize("more", ["", OURS])
+def test_a_file_in_which_the_end_of_our_block_is_lost_is_not_overwritten(more: str) -> None:
+    hosts = f"# dockyard: begin\n198.18.0.99 app-1\n{BASE}{more}"
+    [problem] = told(host({"name": "x"}, Setup(hosts=hosts)))
+    assert problem.startswith("name: /etc/hosts there has a line '# dockyard: begin' and no ")
+    assert told(host({"name": "x"}, Setup(hosts=f"# dockyard: end\n{OURS}{BASE}{OURS}"))) == []
+
+
 def test_behind_a_router_that_translates_it_leads_to_the_hosts_own_address() -> None:
     behind = replace(host({"name": True}), translated_to=IPv4Address("10.0.0.5"))
     assert gaps(behind)[-1] == ("/etc/hosts app-1", "10.0.0.5", "absent")

@@ -45,6 +45,28 @@ def test_keys_come_from_files_of_this_machine(tmp_path: File) -> None:
     assert found.user.keys == [ANN, BOB]
 
 
+def test_a_path_starts_in_the_folder_of_the_run(
+    tmp_path: File, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ops.pub").write_text(f"{ANN}\n")
+    monkeypatch.chdir(tmp_path)
+    found = HostSetupSpec.model_validate(user(keys={"files": ["ops.pub"]}))
+    assert found.user
+    assert found.user.keys == [ANN]
+
+
+@pytest.mark.parametrize("path", ["~/.ssh/id_ed25519.pub", "~ann/ops.pub"])
+def test_a_path_in_a_home_is_refused(
+    tmp_path: File, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / ".ssh" / "id_ed25519.pub").write_text(f"{ANN}\n")
+    said = refusal(user(keys={"files": [path]}))
+    assert f"such as 'files/ops.pub', found '{path}': whose home `~` is" in said
+    assert "write the key itself into the list, or copy the file" in said
+
+
 @pytest.mark.parametrize(
     "text, expected",
     [

@@ -16,12 +16,12 @@ import pytest
 
 from roles.container.commands import UPDATED
 from roles.observed import (
+    HomePath,
     Lease,
     Newest,
     Observed,
     Path,
     Pin,
-    Place,
     Release,
     Releases,
     Service,
@@ -683,9 +683,20 @@ def test_a_user_and_how_it_is_let_in(bin_folder: File, tmp_path: File) -> None:
     ops = found["ops"]
     assert (ops.uid, ops.home, ops.shell, ops.is_locked) == (1001, str(home), "/bin/sh", True)
     assert ops.keys == ('command="a # b" ssh-rsa AAAA x|y', "ssh-ed25519 B")
-    assert ops.places[f"{home}/.ssh"] == Place("directory", os.getuid(), 0o770)
+    assert ops.places[f"{home}/.ssh"] == HomePath("directory", os.getuid(), 0o770)
     assert set(ops.places) == {str(home), f"{home}/.ssh", f"{home}/.ssh/authorized_keys"}
     assert (found["bob"].uid, found["bob"].is_locked, found["bob"].keys) == (7, None, ())
+
+
+def test_of_a_home_that_is_a_link_what_it_leads_to_is_told(
+    bin_folder: File, tmp_path: File
+) -> None:
+    (tmp_path / "data").mkdir(mode=0o750)
+    home = tmp_path / "home"
+    home.symlink_to("data")
+    program(bin_folder, "getent", f"echo 'ops:x:1001:1001:O:{home}:/bin/sh'")
+    [ops] = setup(bin_folder, ("user", "ops")).accounts.values()
+    assert ops.places == {str(home): HomePath("directory", os.getuid(), 0o750)}
 
 
 UNITS = """\
@@ -741,6 +752,27 @@ def test_names_zone_and_blocks(bin_folder: File, tmp_path: File) -> None:
     assert (found.static_name, found.zone) == ("app-1", "Europe/Berlin")
     assert found.hosts == "127.0.0.1 localhost\n\n@@end\n"
     assert found.blocks == {str(block): "server x\n"}
+    assert found.unended == frozenset()
+
+
+@pytest.mark.parametrize(
+    "text, is_unended",
+    [
+        ("# dockyard: begin\nx\n", True),
+        ("# dockyard: begin\nx\n# dockyard: begin\nx\n# dockyard: end\n", True),
+        ("# dockyard: begin\nx\n# dockyard: end\nb\n# dockyard: end\n", False),
+    ],
+)
+def test_a_block_whose_end_is_lost(
+    bin_folder: File, tmp_path: File, text: str, is_unended: bool
+) -> None:
+    lost, whole = tmp_path / "lost.conf", tmp_path / "whole.conf"
+    lost.write_text(text)
+    whole.write_text("not ours\n# dockyard: begin\ny\n# dockyard: end\n")
+    for paths in ((lost, whole), (whole, lost)):
+        found = setup(bin_folder, *(("block", str(path)) for path in paths))
+        assert found.unended == (frozenset([str(lost)]) if is_unended else frozenset())
+        assert found.blocks[str(whole)] == "y\n"
 
 
 @pytest.mark.parametrize(

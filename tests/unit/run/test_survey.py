@@ -19,7 +19,7 @@ from roles.docker_engine import plan as docker_engine
 from roles.docker_engine import service
 from roles.host_check import plan as host_check
 from roles.host_setup import plan as host_setup
-from roles.observed import Address, Container, Lease, Observed, Route, Service, forget
+from roles.observed import Address, Container, Lease, Observed, Route, Service, Setup, forget
 from roles.proxy import plan as proxy
 from roles.run import options
 from roles.run.changes import Change
@@ -46,6 +46,7 @@ from tests.unit.build import (
     member,
     wanted,
 )
+from tests.unit.host_setup.build import ANN, REGULAR, SAID_YES, SYSTEM_PATHS
 
 ROOT = File(__file__).parents[3]
 GROUPS = {"engine": ["app-1", "app-2"], "proxy": ["app-1", "app-2"], "registry": ["registry-1"]}
@@ -612,3 +613,60 @@ def test_a_bare_fleet_changes_in_that_order() -> None:
         "sdk",
     ]
     assert host_check.check(found) == []
+
+
+def refused(*roles: Any) -> list[str]:
+    """What refuses a run; nothing where it goes on."""
+    try:
+        survey(roles)
+    except DeployError as error:
+        return str(error).split("\n  ")[1:]
+    return []
+
+
+OPS = {"name": "ops", "keys": [ANN], "lock_passwords": False}
+
+
+@pytest.mark.parametrize(
+    "as_user, made, expected",
+    [
+        (
+            "ops",
+            None,
+            "app-1: host_setup.user: the inventory's own login, as ops, does not work there yet, "
+            "and nothing says that it shall; say it in group_data/all.py: host_setup = "
+            '{"user": {"name": "ops", "keys": ["ssh-ed25519 AAAA... you"]}, ...}',
+        ),
+        (
+            "debian",
+            OPS,
+            "app-1: host_setup.user.name: the inventory's own login, as debian, does not work "
+            "there yet, and the user that is made there is ops: debian would still not be let in; "
+            'have the inventory log in as that one ("ssh_user": "ops"), or name debian here',
+        ),
+        ("ops", OPS, None),
+    ],
+)
+def test_a_host_that_would_not_let_the_inventorys_login_in_is_refused(
+    stack: ExitStack,
+    monkeypatch: pytest.MonkeyPatch,
+    as_user: str,
+    made: dict[str, Any] | None,
+    expected: str | None,
+) -> None:
+    monkeypatch.setattr("roles.run.survey.ordinary_user", lambda host: as_user)
+    for has_entered, told in ((False, None), (True, expected)):
+        monkeypatch.setattr("roles.run.survey.entered_once", lambda host, it=has_entered: it)
+        hosts(stack, "app-1", app_1={"host_setup": {"user": made}})
+        found = [problem for problem in refused(host_setup) if "the inventory's own" in problem]
+        assert found == ([told] if told else [])
+
+
+def test_passwords_are_not_locked_where_no_login_can_be_tried(stack: ExitStack) -> None:
+    made = {"name": "ops", "keys": [ANN], "sudo": False}
+    setup = Setup(sshd=SAID_YES)
+    paths = dict.fromkeys(SYSTEM_PATHS, REGULAR)
+    observed = replace(fitted("198.18.0.11"), setup=setup, paths=paths)
+    hosts(stack, "app-1", observed={"app-1": observed}, app_1={"host_setup": {"user": made}})
+    [problem] = refusal((host_setup,))
+    assert problem.startswith("app-1: host_setup.user.lock_passwords: this host is not reached by")
