@@ -95,6 +95,7 @@ def test_reboots_of_all_hosts_lose_no_request(loaded: Loaded) -> None:
     assert registered(fleet.registry) == {ENGINES: fleet.engines, PROXIES: fleet.proxies}
 
 
+@pytest.mark.full
 def test_without_the_drain_the_same_load_loses_requests(loaded: Loaded, tmp_path: Path) -> None:
     careless = Loaded(loaded.fleet, loaded.checkout.copy(tmp_path / "careless"))
     careless.checkout.edit("roles/soa_engine/rollout.py", "    aside=aside,\n", "")

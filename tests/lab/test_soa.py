@@ -182,6 +182,7 @@ def test_a_limit_bounds_what_is_changed_and_others_are_read(fleet: Fleet, own: C
     assert "LIMITED" not in environment
 
 
+@pytest.mark.full
 def test_ctrl_c_ends_a_rollout_after_the_step_in_hand(fleet: Fleet, own: Checkout) -> None:
     own.edit("group_data/engine.py", '"environment": {', '"environment": {"ROUND": "2", ')
     release = of_each(fleet.hosts, release_of)
