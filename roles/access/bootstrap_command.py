@@ -71,7 +71,7 @@ def bootstrap(
     A root password, which is asked for; the key is shown, to be confirmed:
       dockyard bootstrap 198.51.100.14 --name app-4 --groups engine,proxy --password
     A cloud's user and first key, a key that somebody read at the console, a bastion:
-      dockyard bootstrap 10.0.0.14 --name app-4 --groups engine,proxy --user debian \\
+      dockyard bootstrap 198.51.100.15 --name app-5 --groups engine,proxy --user debian \\
         --key ~/.ssh/first --fingerprint SHA256:... --via ops@bastion.example
 
     No password is ever an argument. The first access is used only where the login that the
