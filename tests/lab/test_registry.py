@@ -56,8 +56,7 @@ class Ensemble:
 def ensemble(fleet: Fleet) -> Iterator[Ensemble]:
     beside = Lab(f"{fleet.lab.name}-ensemble")
     beside.up(hosts=1, registry=3, with_docker=True)
-    fleet_hosts = (fleet.apps[0], fleet.registry)
-    owners = [Listed(host, name=f"fleet-{host.name}", groups=()) for host in fleet_hosts]
+    owners = [Listed(fleet.apps[0], name="fleet-app-1", groups=())]
     deployed = Ensemble(beside, fleet.checkout, owners, Run(0, "", 0))
     yield replace(deployed, first=deployed.deploy(list(beside.hosts)))
     beside.down()
