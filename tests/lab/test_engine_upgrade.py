@@ -48,7 +48,7 @@ class Serving:
 
 @pytest.fixture(scope="module")
 def serving(fleet: Fleet) -> Iterator[Serving]:
-    """The fleet's own hosts have the images, and are left as they are."""
+    """One of the fleet's own hosts has the images, and is left as it is."""
     beside = Lab(f"{fleet.lab.name}-upgrade")
     beside.up(hosts=2, registry=3, release="trixie")
     owners = [
@@ -58,7 +58,7 @@ def serving(fleet: Fleet) -> Iterator[Serving]:
             f"fleet-{host.name}",
             (),
         )
-        for host in (fleet.apps[0], fleet.registry)
+        for host in fleet.apps[:1]
     ]
     with repository.serve(beside) as repo:
         found = Serving(beside, fleet.registry, fleet.checkout, repo, owners)

@@ -340,7 +340,7 @@ def fewest(hosts: list[LabHost]) -> Iterator[list[int]]:
 def test_an_ensemble_is_replaced_leader_last_and_a_wiped_member_joins_it_again(
     fleet: Fleet, trio: Lab
 ) -> None:
-    owner = Listed(fleet.registry, name="fleet-registry", groups=())
+    owner = Listed(fleet.apps[0], name="fleet-app-1", groups=())
     first = deploy(fleet, *trio.hosts, owner)
     assert first.exit_code == 0, first.output
     modes = of_each(trio.hosts, lambda host: four_letters(host, "srvr")["Mode"])
