@@ -63,12 +63,14 @@ def undrain(inventory: str, host: str, yes: bool) -> None:
 @main.command()
 @click.argument("host")
 @click.option("--purge", is_flag=True, help="Remove its data and logs, too.")
+@click.option("--dry", is_flag=True, help="Only tell what would be done.")
 @click.option("-y", "--yes", is_flag=True, help="Don't ask.")
 @click.pass_obj
-def retire(inventory: str, host: str, purge: bool, yes: bool) -> None:
+def retire(inventory: str, host: str, purge: bool, dry: bool, yes: bool) -> None:
     """Have HOST leave the fleet for good: called no more, emptied, and listed no more."""
     asked = {"purge": True} if purge else {}
-    run(inventory, "retire.py", host, asked, *(["-y"] if yes else []))
+    options = {"--dry": dry, "-y": yes}
+    run(inventory, "retire.py", host, asked, *(name for name, said in options.items() if said))
 
 
 @main.command()

@@ -19,7 +19,11 @@ def added(text: str, name: str, entry: HostEntry) -> str:
     """
     listed = parsed(text)
     if name in listed:
-        raise ListError(f"{name}: is listed already; choose another name, or edit its entry")
+        address, port = listed[name].place(name)
+        raise ListError(
+            f"{name}: is listed already, at {address} port {port} with groups "
+            f"{', '.join(listed[name].groups)}; choose another name, or edit its entry"
+        )
     for other, its in listed.items():
         if its.place(other) == entry.place(name):
             address, port = entry.place(name)

@@ -14,7 +14,8 @@ sdk = _groups["sdk"]
 prod = (
     list(dict.fromkeys(name for hosts in _groups.values() for name, _ in hosts)),
     {
-        # Who logs in. A user other than root needs sudo: add "_sudo": True, or --sudo when you run.
+        # Who logs in, by the agent's keys, this account's own, or that of "ssh_key". A user other
+        # than root needs sudo: add "_sudo": True, or --sudo when you run.
         "ssh_user": "root",
         # The keys of all hosts and bastions that somebody has compared; `dockyard hostkeys` lists,
         # compares and pins them. An unknown or changed key ends the connection before anything is

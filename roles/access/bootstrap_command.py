@@ -241,8 +241,9 @@ def _run(inventory: str, path: Path, name: str, access: dict[str, Any], yes: boo
     exit_code = _ended(words)
     if exit_code:
         click.echo(
-            f"dockyard bootstrap: {name} stays listed in {_short(path)}. Mend what is told above, "
-            f"and go on with the same command, or:\n    {shlex.join(words)}\n"
+            f"dockyard bootstrap: {name} stays listed in {_short(path)}: deploys of all hosts want "
+            "it, too. Mend what is told above (in that list, where the address was wrong), and go "
+            f"on with the same command, or:\n    {shlex.join(words)}\n"
             f"To take it back: dockyard hostkeys forget {name}, then delete its lines there.",
             err=True,
         )

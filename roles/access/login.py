@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from paramiko import AuthenticationException, BadHostKeyException, SSHException
 from pyinfra.api import Host, State
 from pyinfra.api.arguments import auth_argument_meta
 from pyinfra.api.exceptions import ConnectError, PyinfraError
+from pyinfra.api.host import extract_callable_datas
 from pyinfra.connectors.ssh import SSHConnector
 from pyinfra.connectors.sshuserclient.client import SSHClient, get_ssh_config
 
@@ -127,6 +129,14 @@ def ordinary_user(host: Host) -> str:
     config = get_ssh_config(data["ssh_config_file"])
     said = config.lookup(data["ssh_hostname"] or host.name) if config else {}
     return str(said.get("user") or getpass.getuser())
+
+
+def has_ordinary_sudo(host: Host) -> bool:
+    """Whether the inventory, or the command line, has the ordinary login use sudo."""
+    for data in extract_callable_datas(host.data.datas[1:]):  # the first is what we have set
+        with suppress(KeyError):
+            return bool(data["_sudo"])
+    return bool(host.state.config.SUDO)
 
 
 def _lets_nobody_in(error: ConnectError) -> bool:

@@ -18,7 +18,10 @@ from roles.run.report import counted
 FORMAT = 1
 """Of the document. It grows with new keys, and is counted up where one goes or changes meaning."""
 
-MENDS = {"connection": "log in by hand, with the same user and key, and mend what that shows"}
+MENDS = {
+    "connection": "a host key that is not known: `dockyard hostkeys scan`, then `trust`; else log "
+    "in by hand, with the same user and key, and mend what that shows"
+}
 """Of problems whose text does not say it."""
 
 STYLE: dict[Verdict, str] = {"fail": "bold red", "warn": "yellow", "pass": "green"}

@@ -84,6 +84,7 @@ def capture() -> None:
     config.FAIL_PERCENT = 0
     state.should_raise_failed_hosts = _past_connecting
     pyinfra_cli.cli._set_fail_prompts = lambda state, config: None
+    pyinfra_cli.cli._do_confirm = _confirmed
     pyinfra_cli.cli.disconnect_all = ending.end_and_disconnect
     interrupt.install()
     callbacks.listen(
@@ -98,6 +99,19 @@ def _prepare(state: State) -> None:
 
 def has_terminal() -> bool:
     return sys.stdin is not None and sys.stdin.isatty()
+
+
+def _confirmed(question: str) -> bool:
+    """Stand for pyinfra's own question, which takes a "no" for a success."""
+    click.echo(
+        "\n    Press Enter to make these changes; any word leaves all as it is: ",
+        err=True,
+        nl=False,
+    )
+    if input():
+        logger.error("--> Nothing was changed")
+        sys.exit(1)
+    return True
 
 
 def _past_connecting(state: State) -> bool:

@@ -15,7 +15,7 @@ from pyinfra import logger
 from pyinfra.api import DeployError, Host, State
 from pyinfra.context import ctx_state
 
-from roles.access.login import entered_once, ordinary_user
+from roles.access.login import entered_once, has_ordinary_sudo, ordinary_user
 from roles.docker_engine import plan as docker_engine
 from roles.docker_engine.rehearsal import rehearse
 from roles.host_check import plan as host_check
@@ -159,6 +159,9 @@ def _without_a_login(wanted: Mapping[Host, Wanted]) -> Iterator[Problem]:
                 f"is made there is {made.name}: {user} would still not be let in; have the "
                 f'inventory log in as that one ("ssh_user": "{made.name}"), or name {user} here',
             )
+        elif user != "root" and not has_ordinary_sudo(host):
+            text = f'the inventory logs in as {user}, who is not root; say "_sudo": True beside it'
+            yield Problem(host.name, "_sudo", text)
 
 
 def _announce(state: State, fleet: Fleet, roles: tuple[Role, ...]) -> None:

@@ -127,15 +127,16 @@ def test_on_a_terminal_it_asks_once_and_changes_nothing_before_the_answer(fleet:
     host = fleet.registry
     host.run("docker stop osp-sdk")
     refused = fleet.checkout.start(fleet.inventory, stdin="terminal")
-    refused.wait_for("Press enter to execute")
+    refused.wait_for("Press Enter to make")
     refused.type("no\n")
     run = refused.wait(60)
+    assert (run.exit_code, "Nothing was changed" in run.output) == (1, True)
     assert run.planned == ["registry-1: sdk: start container osp-sdk: stopped"]
     assert run.done == []
     assert not containers(host)["osp-sdk"].running
 
     interrupted = fleet.checkout.start(fleet.inventory, stdin="terminal")
-    interrupted.wait_for("Press enter to execute")
+    interrupted.wait_for("Press Enter to make")
     interrupted.interrupt()
     run = interrupted.wait(60)
     assert run.exit_code == 130, run.output
@@ -143,13 +144,13 @@ def test_on_a_terminal_it_asks_once_and_changes_nothing_before_the_answer(fleet:
     assert not containers(host)["osp-sdk"].running
 
     accepted = fleet.checkout.start(fleet.inventory, stdin="terminal")
-    accepted.wait_for("Press enter to execute")
+    accepted.wait_for("Press Enter to make")
     assert not containers(host)["osp-sdk"].running
     accepted.type("\n")
     run = accepted.wait(60)
     assert run.exit_code == 0, run.output
     assert run.done == run.planned
-    assert run.output.count("Press enter") == 1
+    assert run.output.count("Press Enter") == 1
     assert containers(host)["osp-sdk"].running
 
 
