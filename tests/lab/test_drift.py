@@ -158,6 +158,7 @@ def expected(host: LabHost, role: str, container: str, fields: dict[str, Edit]) 
     return {(host.name, role, f"{container}.{field}", HAND) for field in fields}
 
 
+@pytest.mark.full
 def test_every_field_that_was_changed_by_hand_is_named(mended: Fleet) -> None:
     app, other = mended.apps[:2]
     caller = mended.registry
