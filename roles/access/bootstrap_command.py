@@ -209,7 +209,7 @@ def _check_data(name: str, entry: HostEntry) -> None:
 
 def _check_inventory(inventory: str, path: Path, name: str, listed: Iterable[str]) -> None:
     """Refuse a list that the inventory does not read: the new host would not be found there."""
-    from roles.access.inventory import Unusable, loaded
+    from roles.run.inventory import Unusable, loaded
 
     try:
         with loaded(inventory, str(ROOT)) as state:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from roles.access.spec import FINGERPRINT
 from roles.drift.command import found_inventory
 
 if TYPE_CHECKING:
@@ -27,6 +26,8 @@ DIFFERS, UNKNOWN = 2, 3
 def _is_fingerprint(
     context: click.Context, parameter: click.Parameter, value: str | None
 ) -> str | None:
+    from roles.access.spec import FINGERPRINT
+
     if value is not None and not FINGERPRINT.fullmatch(value):
         raise click.BadParameter(
             "expected it as `ssh-keygen -lf` shows it, 'SHA256:' and 43 signs", context, parameter
@@ -190,8 +191,8 @@ def _loaded(inventory: str) -> Iterator[State]:
     path = found_inventory(inventory)
     sys.path.insert(0, str(ROOT))
     os.chdir(ROOT)
-    from roles.access.inventory import Unusable, loaded
     from roles.access.place import BadFile
+    from roles.run.inventory import Unusable, loaded
 
     try:
         with loaded(path, str(ROOT)) as state:

@@ -1,38 +1,11 @@
-"""An inventory's hosts in a process of ours, for what is asked of their keys. Connects to none."""
+"""The servers of SSH that an inventory's hosts, and the bastions before them, are."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-from pyinfra.api import Config, Host, State
-from pyinfra.api.exceptions import PyinfraError
-from pyinfra.context import ctx_config, ctx_state
-from pyinfra_cli.exceptions import CliError
-from pyinfra_cli.inventory import make_inventory_from_files
+from pyinfra.api import Host, State
 
 from roles.access.place import Place, place_of
-
-
-class Unusable(Exception):
-    """The inventory, or a host that was named, can't be used; the text says why."""
-
-
-@contextmanager
-def loaded(path: str, folder: str) -> Iterator[State]:
-    """Load an inventory; group_data is read from `folder`, the project's.
-
-    Raises:
-        Unusable: it can't be loaded.
-    """
-    config, state = Config(), State()
-    with ctx_config.use(config), ctx_state.use(state):
-        try:
-            inventory = make_inventory_from_files(path, cwd=folder)
-            state.init(inventory, config)
-        except (CliError, PyinfraError, SyntaxError) as error:
-            raise Unusable(f"{path}: {error}") from error
-        yield state
+from roles.run.inventory import Unusable
 
 
 def places(state: State) -> dict[str, Place]:

@@ -154,7 +154,7 @@ _STARTED_IN = Path.cwd()
 def _as_errors() -> Iterator[None]:
     """Have what is wrong with data, use or place told in one way; Ctrl-C ends with 130."""
     from roles.drift.history import DriftError
-    from roles.drift.process import Unusable
+    from roles.run.inventory import Unusable
     from roles.run.problems import Refused
     from roles.run.whole_file import Unwritable
 

@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
-
-from pyinfra.api import Config, State
-from pyinfra.api.exceptions import PyinfraError
-from pyinfra.context import ctx_config, ctx_state
-from pyinfra_cli.cli import _apply_inventory_limit
-from pyinfra_cli.exceptions import CliError
-from pyinfra_cli.inventory import make_inventory_from_files
 
 from roles.drift.check import check, close
 from roles.drift.model import Report
 from roles.run.callbacks import listen
-
-
-class Unusable(Exception):
-    """The inventory, or what was typed, can't be used; the text says why."""
+from roles.run.inventory import loaded
 
 
 def check_inventory(
@@ -30,14 +21,7 @@ def check_inventory(
         Unusable: there is no such inventory, or nothing in it is meant.
         Refused: the data is wrong.
     """
-    config, state = Config(), State()
-    with ctx_config.use(config), ctx_state.use(state):
-        try:
-            inventory = make_inventory_from_files(path, override_data=dict(data), cwd=folder)
-            listen(state, limit)
-            state.init(inventory, config, initial_limit=_apply_inventory_limit(inventory, limit))
-        except (CliError, PyinfraError, SyntaxError) as error:
-            raise Unusable(f"{path}: {error}") from error
+    with loaded(path, folder, data, limit, before=partial(listen, limit=limit)) as state:
         try:
             return check(state, path)
         finally:
