@@ -53,6 +53,11 @@ def serving(observed: Observed, name: str) -> Instance | None:
     return Instance.of(found) if found and found.running else None
 
 
+def expected(observed: Observed, name: str) -> Instance:
+    """The container that serves as NAME, or would: it has been told nothing yet."""
+    return serving(observed, name) or Instance(name, {})
+
+
 def kept(observed: Observed, name: str) -> Container | None:
     """The old container that a run has left, where nothing runs in its place: the way back."""
     found = observed.container(f"{name}{BEFORE}")

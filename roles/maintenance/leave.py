@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 
 from pyinfra.api import Host, State
 
-from roles.container.instance import Instance, serving
+from roles.container.instance import Instance, expected, serving
 from roles.maintenance.drain import told
 from roles.observed import Drained, channel
 from roles.observed.whole_file import put
@@ -96,7 +96,7 @@ class Leaving:
 
     def _instance(self, container: str) -> Instance:
         """What runs, or would: a host that is down anyway may not come back too early either."""
-        return serving(self.member.observed, container) or Instance(container, {})
+        return expected(self.member.observed, container)
 
     def _mark(self, registry: Registry, name: str, found: Drained) -> None:
         self.host.log(f"draining {name}")

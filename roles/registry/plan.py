@@ -194,11 +194,12 @@ def _member_problems(fleet: Fleet) -> Iterator[Problem]:
 
 def _others_problems(fleet: Fleet) -> Iterator[Problem]:
     """A second ensemble beside one that serves: half of all would register where nobody looks."""
-    for member in fleet:
-        if member in fleet.registry_servers:
+    servers = {member.name for member in fleet.registry_servers}
+    for member in fleet if servers else ():
+        if member.name in servers:
             continue
         for found in member.observed.containers:
-            if found.running and found.labels.get(PART_LABEL) == ROLE and fleet.registry_servers:
+            if found.running and found.labels.get(PART_LABEL) == ROLE:
                 text = (
                     f"a server of the registry runs here ({found.name}), and none of its ensemble "
                     "is in the group `registry`, where another would be founded; leave one of its "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from roles.container.instance import Instance, serving
+from roles.container.instance import expected, serving
 from roles.proxy import plan as proxy
 from roles.registry.node import Node, node
 from roles.run.fleet import Fleet, Member
@@ -34,12 +34,11 @@ def registrants(fleet: Fleet) -> Iterator[Registrant]:
         engine = soa_engine.engine(member)
         if engine.registration:
             name = soa_engine.running_name(member)
-            usual = name or soa_engine.name_of(member, Instance(engine.container, {}))
+            usual = soa_engine.name_of(member, expected(member.observed, engine.container))
             yield Registrant(member, soa_engine.ROLE, engine.registration, name, usual)
     for member in fleet.running(proxy.ROLE):
         part = proxy.proxy(member)
         if part.registration:
-            found = serving(member.observed, part.container)
-            name = proxy.name_of(member, found) if found else None
-            usual = name or proxy.name_of(member, Instance(part.container, {}))
+            usual = proxy.name_of(member, expected(member.observed, part.container))
+            name = usual if serving(member.observed, part.container) else None
             yield Registrant(member, proxy.ROLE, part.registration, name, usual)

@@ -19,7 +19,6 @@ from roles.observed import Container, channel, forget
 from roles.observed.releases import PINS, RELEASES
 from roles.registry.node import node
 from roles.registry.registrants import registrants
-from roles.registry.rollout import leader_last
 from roles.registry.session import session
 from roles.retire.plan import before, changes, containers, data, images, leaving
 from roles.run.conductor import Away, Treatment, conduct, wait_until
@@ -41,10 +40,9 @@ def commands(state: State) -> Generator[PyinfraCommand, None, None]:
 
 
 def _conduct(state: State, host: Host) -> bool:
-    """Have the hosts leave one by one; a server of the registry that leads goes last."""
+    """Have the hosts leave one by one. Servers of the registry are members no more by now."""
     fleet = current_fleet(state)
-    going = [before(member) for member in leaving(fleet)]
-    members = leader_last(state, _with(fleet, {m.name for m in going}), going)
+    members = [before(member) for member in leaving(fleet)]
     left = {member.name for member in members}
     treatments = [_treatment(state, member, left) for member in members]
     done = conduct(state, treatments, members[0].wanted.rollout.one_by_one, len(fleet.members))
