@@ -23,6 +23,7 @@ from tests.lab.reading import (
     wait_until,
 )
 from tests.lab.running import Checkout
+from tests.lab.stranger import fingerprint, let_in, lock_away
 
 NAME = "app-4"
 CANARY = "canary-root-4713"
@@ -77,12 +78,6 @@ class Growing:
         return self.dockyard("bootstrap", *words, "--fingerprint", fingerprint(self.new), "-y")
 
 
-def fingerprint(host: LabHost) -> str:
-    public = host.host_key.with_name(f"{host.host_key.name}.pub")
-    told = subprocess.run(["ssh-keygen", "-lf", public], capture_output=True, text=True)
-    return told.stdout.split()[1]
-
-
 @pytest.fixture(scope="module")
 def growing(steady: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Growing]:
     product = steady.checkout.copy(tmp_path_factory.mktemp("growing"))
@@ -101,30 +96,13 @@ def growing(steady: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     product.edit("group_data/all.py", '"user": None,', f'"user": {keys},')
     new = lab.add(NAME, groups=["engine", "proxy"])
     try:
-        lock_away(new)
+        lock_away(new, CANARY)
         made = Growing(steady, product, new)
         made.password_file.write_text(f"{CANARY}\n")
         made.password_file.chmod(0o600)
         yield made
     finally:
         lab.remove(NAME)
-
-
-def lock_away(host: LabHost) -> None:
-    """Let root in by a password alone."""
-    settings = "PasswordAuthentication yes\\nPermitRootLogin yes\\n"
-    host.feed(f"root:{CANARY}\n".encode(), "chpasswd")
-    host.run(
-        f"printf '{settings}' >/etc/ssh/sshd_config.d/first.conf && rm /root/.ssh/authorized_keys"
-        " && systemctl restart ssh"
-    )
-
-
-def let_in(host: LabHost) -> None:
-    """Have the tests' own login back, through the user that looks after the host now."""
-    key = host.private_key.with_name(f"{host.private_key.name}.pub").read_bytes()
-    put = "sudo install -D -m 600 /dev/stdin /root/.ssh/authorized_keys"
-    subprocess.run([*host.ssh_command("ops"), put], input=key, check=True, timeout=30)
 
 
 def test_one_command_then_it_serves(growing: Growing) -> None:

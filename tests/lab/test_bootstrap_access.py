@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 from tests.lab import Lab, LabHost
 from tests.lab.reading import disk, processes_seen
 from tests.lab.running import Checkout
+from tests.lab.stranger import fingerprint, lock_away
 
 CANARY, SUDO_CANARY = "canary-first-4711", "canary-sudo-4712"
 SMALL = "small/bootstrap.py"
@@ -41,12 +41,8 @@ def product(own: Checkout) -> Checkout:
 def stranger(bare: Lab) -> Iterator[LabHost]:
     """A host that lets root in by a password alone; `deployer` by a key, for our own look."""
     host = bare["app-1"]
-    settings = "PasswordAuthentication yes\\nPermitRootLogin yes\\n"
-    host.feed(f"root:{CANARY}\nops:{SUDO_CANARY}\n".encode(), "chpasswd")
-    host.run(
-        f"printf '{settings}' >/etc/ssh/sshd_config.d/first.conf && rm /root/.ssh/authorized_keys"
-        " && systemctl restart ssh"
-    )
+    host.feed(f"ops:{SUDO_CANARY}\n".encode(), "chpasswd")
+    lock_away(host, CANARY)
     yield host
     host.reset()
 
@@ -56,12 +52,6 @@ def secret(checkout: Checkout, value: str) -> dict[str, str]:
     file.write_text(value + "\n")
     file.chmod(0o600)
     return {"file": str(file)}
-
-
-def fingerprint(host: LabHost) -> str:
-    public = host.host_key.with_name(f"{host.host_key.name}.pub")
-    told = subprocess.run(["ssh-keygen", "-lf", str(public)], capture_output=True, text=True)
-    return told.stdout.split()[1]
 
 
 def known(checkout: Checkout) -> Path:

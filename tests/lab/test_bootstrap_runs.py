@@ -13,7 +13,8 @@ import pytest
 from tests.lab import Lab, LabHost
 from tests.lab.reading import ENGINES, await_expiry, of_each, registered, up, wait_until
 from tests.lab.running import Checkout, Listed, Running
-from tests.lab.test_bootstrap import CANARY, fingerprint, let_in, lock_away
+from tests.lab.stranger import fingerprint, let_in, lock_away
+from tests.lab.test_bootstrap import CANARY
 
 pytestmark = pytest.mark.full
 
@@ -93,7 +94,7 @@ def test_a_run_that_is_killed_after_each_step_goes_on(two: Lab, product: Checkou
     first = product.run(listed, "-y", "--limit", "registry-1")
     assert first.exit_code == 0, first.output
     (new,) = apps(two)
-    lock_away(new)
+    lock_away(new, CANARY)
     steps: list[str] = []
     for _ in range(MOST_STEPS):
         running = product.start(listed, "-y", *limits([new]), deploy=BOOTSTRAP)
@@ -116,7 +117,7 @@ def test_twenty_hosts_are_like_one(twenty: Lab, product: Checkout) -> None:
     first = product.run(listed, "-y", "--limit", "registry-1")
     assert first.exit_code == 0, first.output
     new = apps(twenty)
-    of_each(new, lock_away)
+    of_each(new, lambda host: lock_away(host, CANARY))
     run = product.run(listed, "-y", *limits(new), deploy=BOOTSTRAP, timeout_s=2400)
     assert run.exit_code == 0, run.output[-5000:]
     assert CANARY not in run.output
