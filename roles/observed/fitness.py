@@ -177,29 +177,28 @@ def _listeners(lines: Iterable[str]) -> Iterator[Listener]:
 
 def _disks(lines: Iterable[str]) -> Iterator[tuple[str, Disk]]:
     for line in lines:
-        _, path, place, kind, space, inodes, ftype = line.split("|")
-        total_kib, free_kib = _two(space)
-        total_inodes, free_inodes = _two(inodes)
-        has_types = {"1": True, "0": False}.get(ftype)
+        _, path, place, ftype, told = line.split("|", 4)
+        numbers, _, kind = told.partition("|")
+        block, blocks, free, inodes, free_inodes = _five(numbers)
         yield (
             path,
             Disk(
                 place,
                 kind,
-                total_kib,
-                free_kib,
-                total_inodes,
-                free_inodes,
-                has_file_types=has_types,
+                total_kib=blocks * block // 1024,
+                free_kib=free * block // 1024,
+                total_inodes=inodes,
+                free_inodes=free_inodes,
+                has_file_types={"1": True, "0": False}.get(ftype),
             ),
         )
 
 
-def _two(text: str) -> tuple[int, int]:
-    """Two numbers; 0 for each that is not told (`-`, or none at all)."""
-    numbers = [int(word) if word.isdecimal() else 0 for word in text.split()]
-    first, second = (*numbers, 0, 0)[:2]
-    return first, second
+def _five(text: str) -> list[int]:
+    """Five numbers; all 0 where they are not told."""
+    words = text.split()
+    is_told = len(words) == 5 and all(word.isdecimal() for word in words)
+    return [int(word) for word in words] if is_told else [0] * 5
 
 
 def _source(lines: Iterable[str]) -> Source | None:

@@ -87,10 +87,14 @@ for file in /etc/dnf/dnf.conf /etc/yum.conf; do
         list { sub(/^[^ \t][^=]*=/, ""); gsub(/,/, " "); print }' "$file"
 done
 
+of_unit() { printf '%s\n' "$units" | sed -n "/^Id=$1\.service\$/,/^\$/s/^$2=//p"; }
 section service
+units=
 if [ -d /run/systemd/system ]; then
-    printf 'enabled=%s\n' "$(systemctl is-enabled docker.service 2>/dev/null)"
-    printf 'active=%s\n' "$(systemctl is-active docker.service 2>/dev/null)"
+    units=$(bounded_by 10 systemctl show -p Id -p UnitFileState -p ActiveState \
+        docker.service firewalld.service 2>/dev/null)
+    printf 'enabled=%s\n' "$(of_unit docker UnitFileState)"
+    printf 'active=%s\n' "$(of_unit docker ActiveState)"
 elif [ -x /etc/init.d/docker ]; then
     for link in /etc/rc[2-5].d/S??docker; do
         [ ! -e "$link" ] || { echo enabled=enabled && break; }
@@ -107,12 +111,20 @@ fi
 # What makes a host fit for containers. Every line starts with a word of ours, whatever a file says.
 # The shell does by itself what it can: to start a program costs more than all that is read here.
 first() { head -n 1 -- "$1" 2>/dev/null | head -c 200; }
-setting() (
-    IFS=.
-    set -- $1
-    IFS=/
-    head -n 1 -- "/proc/sys/$*" 2>/dev/null
-)
+# sysctls BEFORE AFTER NAME... Not by the shell's own `read`: some take one byte at a time, and such a file
+# gives but the first.
+sysctls() {
+    awk 'BEGIN {
+        for (i = 3; i < ARGC; i++) {
+            if (ARGV[i] !~ /^[A-Za-z0-9_.-]+$/ || ARGV[i] ~ /_key$|secret/) continue
+            file = ARGV[i]
+            gsub(/\./, "/", file)
+            file = "/proc/sys/" file
+            if ((getline value <file) > 0) print "sysctl" ARGV[1] ARGV[i] ARGV[2] value
+            close(file)
+        }
+    }' "$@" 2>/dev/null
+}
 line_ends=$(printf '\n\r')
 say() {
     case $2 in
@@ -125,10 +137,8 @@ section fitness
 say time "$(date +%s.%N)"
 say namespaces "$(cd /proc/self/ns 2>/dev/null && echo *)"
 say seccomp "$(sed -n 's/^Seccomp:.*/yes/p' /proc/self/status)"
-for name in net.ipv4.ip_forward net.bridge.bridge-nf-call-iptables kernel.keys.root_maxkeys \
-    kernel.keys.maxkeys user.max_user_namespaces kernel.unprivileged_userns_clone; do
-    say "sysctl.$name" "$(setting "$name")"
-done
+sysctls . = net.ipv4.ip_forward net.bridge.bridge-nf-call-iptables kernel.keys.root_maxkeys \
+    kernel.keys.maxkeys user.max_user_namespaces kernel.unprivileged_userns_clone
 say mounted "$(awk '$3 == "cgroup" { print $2 }' /proc/self/mounts | while read -r path; do
     printf '%s,' "${path##*/}"
 done | tr , ' ')"
@@ -139,7 +149,7 @@ say ipv6 "$(awk '$4 == "00" { print $NF }' /proc/net/if_inet6 2>/dev/null)"
 say selinux "$(first /sys/fs/selinux/enforce)"
 say apparmor "$(first /sys/module/apparmor/parameters/enabled)"
 say apparmor_parser "$(command -v apparmor_parser)"
-[ "$(systemctl is-active firewalld 2>/dev/null)" != active ] || say firewall firewalld
+[ "$(of_unit firewalld ActiveState)" != active ] || say firewall firewalld
 ! grep -qsi '^ENABLED=yes' /etc/ufw/ufw.conf || say firewall ufw
 
 # The kernel's own list of what it was built with, the running one's first.
@@ -202,18 +212,11 @@ disk() {
         place=${place%/*}
         place=${place:-/}
     done
-    kind=$(timeout 5 stat -f -c %T -- "$place" 2>/dev/null | tr -d '|\n')
-    space=$(timeout 5 df -Pk -- "$place" 2>/dev/null | used_of)
-    nodes=$(timeout 5 df -Pi -- "$place" 2>/dev/null | used_of)
+    said=$(timeout 5 stat -f -c '%S %b %a %c %d|%T' -- "$place" 2>/dev/null | head -n 1)
     ftype=
-    [ "$kind" != xfs ] || ftype=$(xfs_info "$(df -P -- "$place" | awk 'END { print $NF }')" 2>/dev/null |
+    [ "${said#*|}" != xfs ] || ftype=$(xfs_info "$(df -P -- "$place" | awk 'END { print $NF }')" 2>/dev/null |
         sed -n 's/.*ftype=\([01]\).*/\1/p' | head -n 1)
-    printf 'disk|%s|%s|%s|%s|%s|%s\n' "$1" "$place" "$kind" "$space" "$nodes" "$ftype"
-}
-# Total and free, of df's second line; a device's name may have spaces.
-used_of() {
-    awk 'NR == 2 { for (i = 5; i <= NF; i++) if ($i ~ /^([0-9]+%|-)$/) {
-        print $(i - 3), $(i - 1); exit } }'
+    printf 'disk|%s|%s|%s|%s\n' "$1" "$place" "$ftype" "$said"
 }
 
 # Where packages come from, as "http(s)://host:port", without what may be secret in an address. A
@@ -349,19 +352,7 @@ all_user() {
             !/^[ \t]*#/ && /(ssh-|ecdsa-)/ { print "key|" name "|" $0 }' "$home/.ssh/authorized_keys"
     done
 }
-# Not by the shell's own `read`: some take one byte at a time, and such a file gives but the first.
-all_sysctl() {
-    awk 'BEGIN {
-        for (i = 1; i < ARGC; i++) {
-            if (ARGV[i] !~ /^[A-Za-z0-9_.-]+$/ || ARGV[i] ~ /_key$|secret/) continue
-            file = ARGV[i]
-            gsub(/\./, "/", file)
-            file = "/proc/sys/" file
-            if ((getline value <file) > 0) print "sysctl|" ARGV[i] "|" value
-            close(file)
-        }
-    }' "$@" 2>/dev/null
-}
+all_sysctl() { sysctls '|' '|' "$@"; }
 all_module() {
     for name; do
         case $name in *[!a-z0-9_]*) continue ;; esac

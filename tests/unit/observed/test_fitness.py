@@ -109,11 +109,11 @@ def test_a_part_has_old_and_new_names(evidence: str, name: str) -> None:
 @pytest.mark.parametrize(
     "line, disk",
     [
-        ("disk|/a|/|xfs|100 40|7 5|1", Disk("/", "xfs", 100, 40, 7, 5, True)),
-        ("disk|/a|/|xfs|100 40|7 5|0", Disk("/", "xfs", 100, 40, 7, 5, False)),
-        ("disk|/a|/|xfs|100 40|7 5|", Disk("/", "xfs", 100, 40, 7, 5, None)),
-        ("disk|/a|/|btrfs|100 40|- -|", Disk("/", "btrfs", 100, 40, 0, 0)),
-        ("disk|/a|/||||", Disk("/", "", 0, 0, 0, 0)),
+        ("disk|/a|/|1|4096 25 10 7 5|xfs", Disk("/", "xfs", 100, 40, 7, 5, True)),
+        ("disk|/a|/|0|4096 25 10 7 5|xfs", Disk("/", "xfs", 100, 40, 7, 5, False)),
+        ("disk|/a|/||512 200 80 7 5|xfs", Disk("/", "xfs", 100, 40, 7, 5, None)),
+        ("disk|/a|/||4096 25 10 0 0|btrfs", Disk("/", "btrfs", 100, 40, 0, 0)),
+        ("disk|/a|/||", Disk("/", "", 0, 0, 0, 0)),
     ],
     ids=["ftype-1", "ftype-0", "ftype-untold", "no-inodes", "hung"],
 )
