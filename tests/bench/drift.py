@@ -55,6 +55,8 @@ print(json.dumps({"states": states, "hosts": len(report.hosts), "left": sockets(
 @dataclass(frozen=True)
 class Timed:
     took_s: float
+    cpu_s: float
+    """What it, and those that it waited for, took of the control machine's processors."""
     peak_mb: float
     """Of its own process and those that it waited for, whichever was largest."""
     exit_code: int
@@ -77,7 +79,8 @@ def timed(argv: Sequence[str], folder: Path, environment: Mapping[str, str] | No
         process.returncode = os.waitstatus_to_exitcode(status)
         took_s = time.monotonic() - began
         output.seek(0)
-        return Timed(took_s, used.ru_maxrss / 1024, process.returncode, output.read())
+        cpu_s = used.ru_utime + used.ru_stime
+        return Timed(took_s, cpu_s, used.ru_maxrss / 1024, process.returncode, output.read())
 
 
 @dataclass(frozen=True)
@@ -126,17 +129,24 @@ def beside_others(fleet: Deployed, folder: Path) -> str:
     wait_until(lambda: _all_up(fleet.apps), "all engines up")
     commands = Commands(fleet.checkout.directory, inventory, Playbook.make(folder / "a", hosts))
     _see_both_find(commands, fleet.apps[0])
-    taken: dict[str, list[float]] = {"drift": [], "connect": [], "ansible": []}
+    runs: dict[str, list[Timed]] = {"drift": [], "connect": [], "ansible": []}
     for _ in range(ROUNDS):
-        for name, each in taken.items():
-            run: Timed = getattr(commands, name)()
-            each.append(run.took_s)
-    drift_s, connect_s, ansible_s = (statistics.median(each) for each in taken.values())
+        for name, each in runs.items():
+            each.append(getattr(commands, name)())
+    wall = [statistics.median(run.took_s for run in each) for each in runs.values()]
+    own = [statistics.median(run.cpu_s for run in each) for each in runs.values()]
     return (
-        f"{len(hosts)} hosts, medians of {ROUNDS}: dockyard drift {drift_s:.2f} s; "
-        f"pyinfra exec -- true {connect_s:.2f} s, drift takes {drift_s / connect_s:.2f} times "
-        f"that; ansible-playbook --check {ansible_s:.2f} s, {ansible_s / drift_s:.1f} times "
-        f"drift's\n"
+        f"{len(hosts)} hosts, medians of {ROUNDS}\n"
+        f"from start to end: {_compared(*wall)}\n"
+        f"the control machine's processors: {_compared(*own)}\n"
+    )
+
+
+def _compared(drift_s: float, connect_s: float, ansible_s: float) -> str:
+    return (
+        f"dockyard drift {drift_s:.2f} s; pyinfra exec -- true {connect_s:.2f} s, drift takes "
+        f"{drift_s / connect_s:.2f} times that; ansible-playbook --check {ansible_s:.2f} s, "
+        f"{ansible_s / drift_s:.1f} times drift's"
     )
 
 
