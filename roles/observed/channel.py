@@ -8,7 +8,7 @@ live with that.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,9 +38,10 @@ GRACE_S = 5
 
 ASK_S = 20
 
-_ONLY_READ = "dockyard_only_read"
+_ONLY_READ, _TAKEN = "dockyard_only_read", "dockyard_sudo_password_taken"
 
 Sink = Callable[[bytes], Any]
+Execute = Callable[[Host, str, Iterable[bytes], "_Collected", "_Collected"], int]
 
 
 class RemoteError(PyinfraError):
@@ -115,7 +116,10 @@ def run(
     words = ["sh", "-c", command] if isinstance(command, str) else command
     bounded = ["timeout", "-k", str(GRACE_S), f"{timeout_s:g}", *words]
     sent = shlex.join([*(held.guard if held else ()), *bounded])
-    line, preface = _as_configured(state, host, f"{SAY_MARK}exec {sent}")
+    login = _login(state, host)
+    password = sudo.password_of(host, login)
+    line = _as_configured(state, host, f"{SAY_MARK}exec {sent}", login)
+    preface = sudo.preface(password).encode() if password else b""
     chunks = [stdin] if isinstance(stdin, bytes) else stdin
     stdout, stderr = _Collected(on_stdout, after=f"{MARK}\n".encode()), _Collected()
     shown = command if isinstance(command, str) else shlex.join(command)
@@ -123,6 +127,8 @@ def run(
     execute = _run_local if isinstance(host.connector, LocalConnector) else _run_ssh
     try:
         with gevent.Timeout(timeout_s + 2 * GRACE_S):
+            if password:
+                _try_once(host, login, password, execute)
             exit_code = execute(host, line, _with_preface(preface, chunks), stdout, stderr)
     except gevent.Timeout:
         raise RemoteError(f"{shown} did not end within {timeout_s:g} s") from None
@@ -324,17 +330,35 @@ def _drain(read: Callable[[int], bytes], output: _Collected) -> None:
         output.take(chunk)
 
 
-def _as_configured(state: State, host: Host, line: str) -> tuple[str, bytes]:
-    """Wrap a command line in the host's sudo, su or doas; return it and what stdin starts with."""
+def _login(state: State, host: Host) -> dict[str, Any]:
+    """The host's sudo, su or doas, as pyinfra's global arguments."""
     arguments, _ = pop_global_arguments(state, host, {})
-    login = {key: arguments[key] for key in auth_argument_meta}  # type: ignore[literal-required]
-    password = sudo.password_of(host, login)
-    if password is None:
+    return {key: arguments[key] for key in auth_argument_meta}  # type: ignore[literal-required]
+
+
+def _as_configured(state: State, host: Host, line: str, login: Mapping[str, Any]) -> str:
+    """Wrap a command line in the host's sudo, su or doas."""
+    if sudo.password_of(host, login) is None:
         command = make_unix_command_for_host(state, host, StringCommand(line), **login)
-        return command.get_raw_value(), b""
-    preface = "".join(f"{given}\n" for given in sudo.preface(password))
-    script = StringCommand("sh", "-c", QuoteString(line))
-    return sudo.command(login, script).get_raw_value(), preface.encode()
+    else:
+        command = sudo.command(login, StringCommand("sh", "-c", QuoteString(line)))
+    return command.get_raw_value()
+
+
+def _try_once(host: Host, login: Mapping[str, Any], password: str, execute: Execute) -> None:
+    """See that sudo takes a password, where that is not known: with nothing else on stdin.
+
+    It would take the next lines for further tries, and whoever counts them may lock the account.
+    """
+    if host.connector_data.get(_TAKEN) == password:
+        return
+    line = sudo.command(login, StringCommand("true")).get_raw_value()
+    stdout, stderr = _Collected(), _Collected()
+    exit_code = execute(host, line, [f"{password}\n".encode()], stdout, stderr)
+    if exit_code != 0:
+        said = Result(exit_code, stdout.kept, stderr.kept).last_lines
+        raise RemoteError(f"sudo, which was tried alone, exited with {exit_code}\n{said}".rstrip())
+    host.connector_data[_TAKEN] = password
 
 
 def _with_preface(preface: bytes, chunks: Iterable[bytes]) -> Iterator[bytes]:

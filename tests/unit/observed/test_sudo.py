@@ -33,9 +33,12 @@ def fake_sudo(tmp_path: File, monkeypatch: pytest.MonkeyPatch) -> File:
 
 def run(arguments: dict[str, Any], inner: str, stdin: str = "") -> str:
     line = sudo.command(arguments, StringCommand(inner)).get_raw_value()
-    preface = "".join(f"{given}\n" for given in sudo.preface(PASSWORD))
     result = subprocess.run(
-        ["sh", "-c", line], input=preface + stdin, capture_output=True, text=True, check=True
+        ["sh", "-c", line],
+        input=sudo.preface(PASSWORD) + stdin,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return result.stdout
 
@@ -90,7 +93,10 @@ def test_pyinfra_s_own_commands_get_it_by_stdin_too(
     assert PASSWORD not in command.get_raw_value()
     assert "A=b c" in command.get_raw_value() and "cd /tmp" in command.get_raw_value()
     assert "hidden" in command.get_raw_value() and "hidden" not in str(command)
-    assert arguments == {"_timeout": 5, "_stdin": [*sudo.preface(PASSWORD), "one line"]}
+    assert arguments == {
+        "_timeout": 5,
+        "_stdin": [*sudo.preface(PASSWORD).splitlines(), "one line"],
+    }
 
     host.connector.run_shell_command(line, False, False, _sudo=True)
     assert ran[1] == (line, {"_sudo": True})
