@@ -99,19 +99,28 @@ def changes(member: Member) -> Iterator[SetupChange]:
 
 
 def _user_changes(member: Member, user: UserSpec, found: Account | None) -> list[SetupChange]:
+    """Who is made has no password, which counts as locked: an sshd without PAM minds that."""
     if user.is_root:
         return []
+    has_pam = member.observed.setup.sshd.get("usepam") != "no"
+    unbar = script("password", user.name)
     if found is None:
         uid = "" if user.uid is None else f" with UID {user.uid}"
         gap = Gap(f"user {user.name}", f"there{uid}", "absent")
-        return change(member, f"make the user {user.name}{uid}", [gap], kind="user")
+        steps = [] if has_pam else [unbar]
+        return change(member, f"make the user {user.name}{uid}", [gap], *steps, kind="user")
     gaps = [Gap(f"user {user.name} shell", user.shell, found.shell)]
-    return change(
+    found_changes = change(
         member,
         f"give the user {user.name} the shell {user.shell}",
         gaps if found.shell != user.shell else [],
         kind="user",
     )
+    if found.is_barred and not has_pam:
+        gap = Gap(f"user {user.name} password", "none, and not locked", "locked")
+        action = f"have sshd, which is without PAM, let {user.name} in by its keys"
+        found_changes += change(member, action, [gap], unbar, kind="user")
+    return found_changes
 
 
 def _key_changes(member: Member, user: UserSpec, found: Account | None) -> list[SetupChange]:

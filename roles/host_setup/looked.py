@@ -25,13 +25,14 @@ def looked_at(spec: HostSetupSpec) -> Asked:
     if user := spec.user:
         setup.append(("user", user.name))
         setup += [("user", str(user.uid))] if user.uid is not None else []
+        setup.append(("sshd", "-"))
         paths.append(user.shell)
         if user.sudo and not user.is_root:
             setup.append(("sudoers", "-"))
             paths.append(account.rule_path(user))
             sums.append(account.rule_path(user))
         if user.lock_passwords:
-            setup += [("sshd", "-"), ("block", account.SSHD_CONFIG)]
+            setup.append(("block", account.SSHD_CONFIG))
             paths.append(account.SSHD)
             sums.append(account.DROP_IN)
     if spec.name:

@@ -345,7 +345,7 @@ all_user() {
     timeout 5 getent passwd "$@" | while IFS=: read -r name _ uid _ _ home shell; do
         case $asked in *" $name "*) ;; *) printf 'user|%s|%s|||\n' "$name" "$uid" && continue ;; esac
         printf 'user|%s|%s|%s|%s|%s\n' "$name" "$uid" "$home" "$shell" "$(awk -F : -v name="$name" '
-            $1 == name { print ($2 ~ /^[!*]/ ? "locked" : "open") }' /etc/shadow 2>/dev/null)"
+            $1 == name { print ($2 ~ /^!/ ? "barred" : $2 ~ /^\*/ ? "locked" : "open") }' /etc/shadow 2>/dev/null)"
         # What a link leads to counts; a link's own mode is 777.
         stat -L -c "place|$name|%F|%u|%a|%n" -- "$home" "$home/.ssh" "$home/.ssh/authorized_keys" 2>/dev/null
         [ ! -f "$home/.ssh/authorized_keys" ] || awk -v name="$name" '

@@ -32,6 +32,8 @@ class Account:
     """The lines of its authorized_keys that are keys."""
     places: Mapping[str, HomePath] = field(default_factory=dict)
     """Its home, `.ssh` and `authorized_keys` in it, those that exist."""
+    is_barred: bool = False
+    """Whether it is locked so that an sshd without PAM lets no key in either."""
 
 
 @dataclass(frozen=True)
@@ -125,9 +127,10 @@ def _accounts(of: Mapping[str, list[str]]) -> Iterator[Account]:
             uid=int(uid),
             home=home,
             shell=shell,
-            is_locked={"locked": True, "open": False}.get(password),
+            is_locked={"barred": True, "locked": True, "open": False}.get(password),
             keys=tuple(dict.fromkeys(keys.get(name, ()))),  # asked for by name and UID: twice
             places=places.get(name, {}),
+            is_barred=password == "barred",
         )
 
 

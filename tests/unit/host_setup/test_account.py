@@ -53,6 +53,16 @@ def test_a_bare_host() -> None:
     assert told(found) == []
 
 
+@pytest.mark.parametrize("accounts", [{}, {"ops": ops(is_barred=True)}], ids=["new", "there"])
+@pytest.mark.parametrize("pam, steps", [("yes", []), ("no", ["password"])])
+def test_an_sshd_without_pam_lets_the_user_in(
+    accounts: dict[str, Account], pam: str, steps: list[str]
+) -> None:
+    found = changes(host(user(), done(accounts=accounts, sshd={**SAID_NO, "usepam": pam})))
+    called = [step.called for change in found if change.kind == "user" for step in change.steps]
+    assert called == steps
+
+
 def test_a_host_that_is_as_wanted() -> None:
     assert planned(host(user(), done(), FILES, modes=MODES)) == []
 
@@ -95,6 +105,10 @@ def test_a_host_that_is_as_wanted() -> None:
             ("user ops password", "locked", "open"),
         ),
         (done(sshd=SAID_YES), ("sshd passwordauthentication", "no", "yes")),
+        (
+            done(accounts={"ops": ops(is_barred=True)}, sshd={**SAID_NO, "usepam": "no"}),
+            ("user ops password", "none, and not locked", "locked"),
+        ),
     ],
 )
 def test_what_differs_is_named(setup: Setup, expected: tuple[str, str, str]) -> None:

@@ -682,6 +682,7 @@ def test_a_user_and_how_it_is_let_in(bin_folder: File, tmp_path: File) -> None:
     assert set(found) == {"ops", "bob"}
     ops = found["ops"]
     assert (ops.uid, ops.home, ops.shell, ops.is_locked) == (1001, str(home), "/bin/sh", True)
+    assert ops.is_barred
     assert ops.keys == ('command="a # b" ssh-rsa AAAA x|y', "ssh-ed25519 B")
     assert ops.places[f"{home}/.ssh"] == HomePath("directory", os.getuid(), 0o770)
     assert set(ops.places) == {str(home), f"{home}/.ssh", f"{home}/.ssh/authorized_keys"}
