@@ -11,6 +11,7 @@ from roles.docker_engine.materials import Materials
 from roles.docker_engine.packages import installed_engine
 from roles.docker_engine.plan import EngineChange
 from roles.docker_engine.problems import ROLE
+from roles.run import away
 from roles.run.changes import Change
 from roles.run.fleet import Fleet, Member
 from roles.run.problems import Problem
@@ -22,13 +23,13 @@ def check(fleet: Fleet) -> list[Problem]:
     if any(member.wanted.action is None for member in fleet):
         text = f"expected --data action=ACTION, where ACTION is one of {', '.join(ACTIONS)}"
         return [Problem(None, "action", text)]
+    asked = [member for member in fleet if member.in_limit]
+    stopped = [m for m in asked if any(change.interrupts for change in changes(m))]
     return [
         Problem(member.name, ROLE, "has no engine; deploy/engine.py installs one")
-        for member in fleet
-        if member.in_limit
-        and installed_engine(member.observed) is None
-        and member.observed.docker_version is None
-    ]
+        for member in asked
+        if installed_engine(member.observed) is None and member.observed.docker_version is None
+    ] + [*away.unconfirmed(stopped)]
 
 
 def plan(fleet: Fleet) -> list[Change]:

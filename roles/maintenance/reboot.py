@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from roles.maintenance.drain import ROLE
+from roles.run import away
 from roles.run.changes import Change
 from roles.run.fleet import Fleet, Member
 from roles.run.problems import Problem
 
 
 def check(fleet: Fleet) -> list[Problem]:
+    asked = [member for member in fleet if member.in_limit]
     return [
         Problem(m.name, ROLE, f"its init is {m.observed.init}; expected systemd, to reboot by")
-        for m in fleet
-        if m.in_limit and m.observed.init != "systemd"
-    ]
+        for m in asked
+        if m.observed.init != "systemd"
+    ] + [*away.unconfirmed(asked)]
 
 
 def plan(fleet: Fleet) -> list[Change]:

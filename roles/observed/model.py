@@ -119,13 +119,17 @@ class Drained:
 
     @classmethod
     def of(cls, told: Mapping[str, Any]) -> Drained:
-        """Read what a record says. Raises KeyError, TypeError or ValueError."""
+        """Read what a record says, or a mark, whose values are texts.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is neither.
+        """
         return cls(
             by=str(told["by"]),
             since=int(told["since"]),
             until=int(told["until"]),
             reason=str(told["reason"]),
-            is_leaving=bool(told.get("is_leaving", False)),
+            is_leaving=str(told.get("is_leaving")) == "True",
         )
 
     def __str__(self) -> str:

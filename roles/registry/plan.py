@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from roles.container.instance import current, serving
@@ -96,20 +96,27 @@ def member_changes(fleet: Fleet) -> list[Change]:
     return [step.change for step in member_steps(fleet)]
 
 
-def leaving_problems(fleet: Fleet, member: Member) -> list[Problem]:
-    """What forbids that a server leaves for good: those that stay must be able to serve."""
-    if member not in members(fleet):
+def leaving_problems(fleet: Fleet, going: Collection[str]) -> list[Problem]:
+    """What forbids that these hosts leave for good: all servers that stay have to serve.
+
+    Each step is proven by all of them; with one that is down the first would be the last.
+    """
+    leavers = [member.name for member in members(fleet) if member.name in going]
+    stay = [member for member in members(fleet) if member.name not in going]
+    silent = [m.name for m in stay if not serving(m.observed, server(m).container)]
+    if not leavers or (stay and not silent):
         return []
-    rest = [other for other in members(fleet) if other.name != member.name]
-    running = [m for m in rest if serving(m.observed, server(m).container)]
-    if len(running) > len(rest) // 2:
-        return []
-    named = ", ".join(m.name for m in running) or "none"
     text = (
-        f"of the servers that would stay in the ensemble {ensemble(fleet)} too few run ({named}): "
-        "it would serve nobody; have another host join the group `registry` first, or start them"
+        f"does not run, and stays in the ensemble {ensemble(fleet)}: nobody may leave it "
+        "meanwhile; start it (deploy/soa.py), or have it leave, too"
     )
-    return [Problem(member.name, "registry.server", text)]
+    if stay:
+        return [Problem(name, "registry.server", text) for name in silent]
+    text = (
+        f"would leave no server in the ensemble {ensemble(fleet)}: it would serve nobody; have "
+        "another host join the group `registry` first"
+    )
+    return [Problem(", ".join(leavers), "registry.server", text)]
 
 
 def container(fleet: Fleet, member: Member) -> ContainerSpec:

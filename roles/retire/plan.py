@@ -10,6 +10,7 @@ from roles.container.spec import PART_LABEL
 from roles.observed import Container
 from roles.registry.plan import ROLE as REGISTRY
 from roles.registry.plan import leaving_problems
+from roles.run import away
 from roles.run.changes import Change
 from roles.run.fleet import Fleet, Member
 from roles.run.problems import Problem
@@ -51,10 +52,15 @@ def data(member: Member) -> list[str]:
 
 def check(fleet: Fleet) -> list[Problem]:
     going = leaving(fleet)
+    if not going and fleet.unreachable:
+        return []  # it is they; the survey tells
     if not going or len(going) == len(fleet.members):
         text = "expected the hosts that leave, and at least one that stays: add --limit HOST"
         return [Problem(None, ROLE, text)]
-    return [*_all_at_once(fleet), *(problem for m in going for problem in _of(fleet, m))]
+    was = replace(fleet, members=tuple(map(before, fleet.members)))
+    problems = [*_all_at_once(fleet), *leaving_problems(was, {member.name for member in going})]
+    problems += away.unconfirmed(going)
+    return problems + [problem for member in going for problem in _of(member)]
 
 
 def _all_at_once(fleet: Fleet) -> Iterator[Problem]:
@@ -66,9 +72,7 @@ def _all_at_once(fleet: Fleet) -> Iterator[Problem]:
             yield Problem(None, ROLE, text)
 
 
-def _of(fleet: Fleet, member: Member) -> Iterator[Problem]:
-    was = replace(fleet, members=tuple(map(before, fleet.members)))
-    yield from leaving_problems(was, before(member))
+def _of(member: Member) -> Iterator[Problem]:
     if member.observed.hides_containers:
         text = "its Docker engine does not answer, so what runs there can't be stopped; start it"
         yield Problem(member.name, ROLE, text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 
@@ -15,7 +15,8 @@ from roles.observed import Drained
 from roles.registry.data import server
 from roles.registry.session import session
 from roles.run import report
-from roles.run.fleet import Fleet
+from roles.run.fleet import Fleet, Member
+from roles.run.problems import Problem
 
 
 def known_away(state: State, fleet: Fleet) -> dict[str, Drained]:
@@ -59,6 +60,19 @@ def left_out(fleet: Fleet) -> Fleet:
             warn_twice(f"{member.name} is left out: it is drained {member.drained}")
     limited = (replace(m, in_limit=m.in_limit and not m.drained) for m in fleet)
     return replace(fleet, members=tuple(limited))
+
+
+def unconfirmed(members: Iterable[Member]) -> Iterator[Problem]:
+    """Of hosts that are to be interrupted: where they are drained, it has to be by all."""
+    for member in members:
+        if member.drained and member.drained.is_leaving:
+            yield Problem(
+                member.name,
+                "drain",
+                "it may be called still: its drain was cut off before all proxies had let it go; "
+                f"go on with it (dockyard drain {member.name}), or take it back (dockyard undrain "
+                f"{member.name}), then run this again",
+            )
 
 
 def warn_twice(text: str) -> None:

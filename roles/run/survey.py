@@ -114,7 +114,7 @@ def _survey(
     if host_setup in roles:
         problems += _without_a_login(reading.wanted)
     absent = away.known_away(state, fleet)
-    problems += _unreachable_problems(reading, absent)
+    problems += _unreachable_problems(reading, absent, moves)
     fleet = away.marked(fleet, absent)
     fleet = fleet if with_drained else away.left_out(fleet)
     fleet = fleet.without_limited() if moves == "leaving" else fleet
@@ -201,7 +201,9 @@ def _refused_options() -> Iterator[Problem]:
         yield Problem(None, "--fail-percent", "a deploy ends at the first failure; leave it away")
 
 
-def _unreachable_problems(reading: Reading, absent: Collection[str]) -> Iterator[Problem]:
+def _unreachable_problems(
+    reading: Reading, absent: Collection[str], moves: Moves | None
+) -> Iterator[Problem]:
     """Hosts that can't be reached are left out only where the data allows that many.
 
     Never one with another key: it may be another host. Never a server of our registry: without its
@@ -214,6 +216,13 @@ def _unreachable_problems(reading: Reading, absent: Collection[str]) -> Iterator
             text = (
                 "its host key is not the one that is known; compare it at the host's console first "
                 f"(`dockyard hostkeys scan {host.name}` shows both, `trust` or `rotate` pins)"
+            )
+            yield Problem(host.name, "connection", f"{text}: {why}")
+        elif moves == "leaving" and host.state.is_host_in_limit(host):
+            text = (
+                "can't be reached, so it can't be emptied; mend that, or, where it is dead for "
+                f"good, `dockyard hostkeys forget {host.name}`, delete its lines from the host "
+                "list, then deploy/soa.py"
             )
             yield Problem(host.name, "connection", f"{text}: {why}")
         elif "registry" in host.groups:

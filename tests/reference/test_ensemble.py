@@ -210,8 +210,7 @@ def test_a_leader_leaves(servers: Servers) -> None:
     leads = servers.leader(1, 2, 3)
     rest = [number for number in (1, 2, 3) if number != leads]
     _, fleet = fleet_of(servers, 1, 2, 3)
-    leaver = fleet[f"registry-{leads}"]
-    assert leaving_problems(fleet, leaver) == []
+    assert leaving_problems(fleet, {f"registry-{leads}"}) == []
     become(servers, *rest)
     servers.stop(leads)
     settled(servers, *rest)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
@@ -111,3 +111,17 @@ def test_a_reboot_says_who_has_drained_the_host() -> None:
     found = [change.why for change in reboot.plan(fleet(app(1), app(2, is_drained=True)))]
     assert found[0] == "asked for"
     assert found[1].startswith("asked for, though it is drained by ann@laptop since ")
+
+
+def test_who_may_be_called_still_is_not_rebooted() -> None:
+    unsure = replace(app(1), absent=replace(AWAY, is_leaving=True))
+    [problem] = reboot.check(fleet(unsure, app(2)))
+    assert str(problem).startswith("app-1: drain: it may be called still")
+    assert reboot.check(fleet(app(1, is_drained=True), app(2))) == []
+
+
+@pytest.mark.parametrize("is_leaving", [True, False])
+def test_a_mark_and_a_record_tell_the_same(is_leaving: bool) -> None:
+    found = replace(AWAY, is_leaving=is_leaving)
+    assert Drained.of(drain.told(found, "app-1")) == found
+    assert Drained.of(asdict(found)) == found

@@ -297,20 +297,36 @@ def stopped(found: Fleet, *names: str) -> Fleet:
 
 
 @pytest.mark.parametrize(
-    "found, named",
+    "found, going, told",
     [
-        (THREE, None),
-        (stopped(THREE, "registry-3"), None),
-        (stopped(THREE, "registry-1"), "too few run (registry-2)"),
-        (ONE, "too few run (none)"),
-        (grown(ONE, "registry-3"), None),
+        (THREE, "3", []),
+        (stopped(THREE, "registry-3"), "3", []),
+        (stopped(THREE, "registry-1"), "3", ["registry-1: registry.server: does not run"]),
+        (stopped(THREE, "registry-1"), "13", []),
+        (
+            stopped(THREE, "registry-1", "registry-2"),
+            "3",
+            [f"registry-{n}: registry.server: does not run" for n in (1, 2)],
+        ),
+        (THREE, "123", ["registry-1, registry-2, registry-3: registry.server: would leave no"]),
+        (ONE, "1", ["registry-1: registry.server: would leave no server"]),
+        (grown(ONE, "registry-3"), "3", []),
     ],
-    ids=["three", "it is down", "another is down", "the only one", "it is no member"],
+    ids=[
+        "three",
+        "it is down",
+        "another is down",
+        "both go",
+        "both others are down",
+        "all go",
+        "the only one",
+        "it is no member",
+    ],
 )
-def test_those_that_stay_must_be_able_to_serve(found: Fleet, named: str | None) -> None:
-    leaver = found.registry_servers[-1]
-    problems = [str(problem) for problem in leaving_problems(found, leaver)]
-    assert [named in problem for problem in problems] == ([True] if named else [])
+def test_those_that_stay_must_all_serve(found: Fleet, going: str, told: list[str]) -> None:
+    problems = leaving_problems(found, {f"registry-{number}" for number in going})
+    assert len(problems) == len(told)
+    assert all(str(p).startswith(text) for p, text in zip(problems, told, strict=True))
 
 
 def test_what_zookeeper_is_asked_to_agree_on() -> None:

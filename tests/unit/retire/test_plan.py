@@ -75,6 +75,12 @@ def test_the_last_of_a_group_stays() -> None:
     assert "would serve nobody" in of_ensemble.text
 
 
+def test_who_may_be_called_still_does_not_leave() -> None:
+    away = Drained("ann@laptop", 1, 9_999_999_999, "new disk", is_leaving=True)
+    [problem] = plan.check(change(served("app-2"), "app-2", absent=away))
+    assert str(problem).startswith("app-2: drain: it may be called still")
+
+
 def test_one_that_is_drained_does_not_stay_in_service() -> None:
     away = Drained("ann@laptop", 1, 9_999_999_999, "new disk")
     problems = plan.check(change(served("app-2"), "app-1", absent=away))

@@ -21,6 +21,7 @@ from roles.host_check import plan as host_check
 from roles.host_setup import plan as host_setup
 from roles.observed import Address, Container, Lease, Observed, Route, Service, Setup, forget
 from roles.proxy import plan as proxy
+from roles.retire import plan as retire
 from roles.run import options
 from roles.run.changes import Change
 from roles.run.current import current_fleet
@@ -411,6 +412,19 @@ def test_a_host_that_cannot_be_reached_ends_the_run(stack: ExitStack) -> None:
         "app-2: connection: can't be reached; mend that, or go on without by "
         "--data rollout.max_unreachable=1 (it is 0)"
     )
+
+
+@pytest.mark.parametrize("allowed", [0, 1])
+def test_a_host_that_leaves_has_to_be_reached(stack: ExitStack, allowed: int) -> None:
+    data = {"rollout": {"max_unreachable": allowed}}
+    state = hosts(stack, *NAMES, everywhere=data)
+    state.limit_hosts = [state.inventory.get_host("app-2")]
+    unreachable(state, "app-2")
+    with pytest.raises(DeployError) as caught:
+        survey((retire,), moves="leaving")
+    [_, problem] = str(caught.value).split("\n  ")
+    assert problem.startswith("app-2: connection: can't be reached, so it can't be emptied")
+    assert "`dockyard hostkeys forget app-2`" in problem
 
 
 def test_as_many_as_allowed_are_left_out(stack: ExitStack) -> None:
