@@ -15,6 +15,8 @@ from tests.lab.running import Checkout
 from tests.lab.stranger import fingerprint, lock_away
 
 CANARY, SUDO_CANARY = "canary-first-4711", "canary-sudo-4712"
+AUTHENTICATING = r"(Accepted|Failed|Connection closed by auth).* root"
+"""What sshd logs of whoever has named a user, let alone a credential."""
 SMALL = "small/bootstrap.py"
 COMPOSITION = """\
 from roles.docker_engine import plan as docker_engine
@@ -112,7 +114,7 @@ def test_a_key_that_is_not_the_hosts(stranger: LabHost, bare: Lab, product: Chec
     other = bare["app-2"]
     access = {"password": secret(product, CANARY), "fingerprint": fingerprint(other)}
     inventory = product.inventory([stranger], data(product, access))
-    tried = len(logins(stranger, r"(Accepted|Failed|Connection closed by auth).* root"))
+    tried = logins(stranger, AUTHENTICATING)
     for_fingerprint = product.run(inventory, "-y", deploy=SMALL)
     assert for_fingerprint.exit_code == 1
     assert f"access.fingerprint: expected {fingerprint(other)}" in for_fingerprint.output
@@ -125,7 +127,7 @@ def test_a_key_that_is_not_the_hosts(stranger: LabHost, bare: Lab, product: Chec
     changed = product.run(inventory, "-y", deploy=SMALL)
     assert changed.exit_code == 1
     assert "host key: has changed" in changed.output
-    assert len(logins(stranger, r"(Accepted|Failed|Connection closed by auth).* root")) == tried
+    assert logins(stranger, AUTHENTICATING) == tried
 
 
 def test_a_user_whose_sudo_asks(stranger: LabHost, product: Checkout) -> None:
@@ -136,6 +138,13 @@ def test_a_user_whose_sudo_asks(stranger: LabHost, product: Checkout) -> None:
         "sudo_password": secret(product, SUDO_CANARY),
         "fingerprint": fingerprint(host),
     }
+    wrong = {**access, "sudo_password": secret(product, CANARY)}
+    refused = product.run(product.inventory([host], data(product, wrong)), "-y", deploy=SMALL)
+    assert refused.exit_code == 1
+    assert "sudo refused the user, or its password (one try was made)" in refused.output
+    (counted,) = logins(host, ".* incorrect password attempt")
+    assert " 1 incorrect password attempt " in counted
+
     inventory = product.inventory([host], data(product, access))
     with processes_seen([host]) as seen:
         run = product.run(inventory, "-y", "-vvv", deploy=SMALL)
@@ -180,6 +189,17 @@ def test_one_command_through_a_bastion(stranger: LabHost, bare: Lab, product: Ch
     assert f"from {bastion.address} " in accepted
     scanned = product.dockyard("-i", "inventories/fleet.py", "hostkeys", "scan")
     assert scanned.returncode == 0, scanned.stdout + scanned.stderr
+
+    kind, key, *_ = bastion.host_key.with_name(f"{bastion.host_key.name}.pub").read_text().split()
+    pins = [
+        line for line in known(product).read_text().splitlines() if stranger.address not in line
+    ]
+    known(product).write_text("\n".join([*pins, f"{stranger.address} {kind} {key}", ""]))
+    tried = logins(stranger, AUTHENTICATING)
+    changed = product.run("inventories/fleet.py", "-y", deploy="deploy/verify.py")
+    assert changed.exit_code == 1
+    assert "its host key is not the one that is known" in changed.output
+    assert logins(stranger, AUTHENTICATING) == tried
 
 
 def test_the_old_key_vouches_for_the_new_one(bare: Lab, product: Checkout) -> None:
