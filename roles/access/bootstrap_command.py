@@ -208,18 +208,27 @@ def _check_data(name: str, entry: HostEntry) -> None:
 
 
 def _check_inventory(inventory: str, path: Path, name: str, listed: Iterable[str]) -> None:
-    """Refuse a list that the inventory does not read: the new host would not be found there."""
+    """Refuse a list that the inventory does not read: the new host would not be found there.
+
+    And a name by which other hosts would be found.
+    """
     from roles.run.inventory import Unusable, loaded
 
     try:
         with loaded(inventory, str(ROOT)) as state:
             known = {host.name for host in state.inventory}
+            groups = {*state.inventory.groups, *state.inventory.group_data}
     except Unusable as error:
         raise click.ClickException(str(error)) from error
     listed = set(listed)
     if listed - known or (known and not listed):
         raise click.ClickException(
             f"{inventory} does not read {_short(path)}; name the list that it reads by --list"
+        )
+    if name in groups:
+        raise click.ClickException(
+            f"{name}: is a group of {inventory}, by which --limit means all its hosts; choose "
+            "another name"
         )
     if name in known - listed:
         raise click.ClickException(f"{name}: is in {inventory} already, from another place")
