@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from roles.access.hostkeys_command import fingerprint_option
-from roles.drift.command import found_inventory, read_data
+from roles.drift.command import INTERRUPTED, found_inventory, read_data
 
 if TYPE_CHECKING:
     from inventories.host_list import HostEntry
@@ -249,10 +249,11 @@ def _run(inventory: str, path: Path, name: str, access: dict[str, Any], yes: boo
         words += ["--data", f"{key}={value if isinstance(value, str) else json.dumps(value)}"]
     exit_code = _ended(words)
     if exit_code:
+        go_on = "Mend what is told above (in that list, where the address was wrong), and go on"
         click.echo(
             f"dockyard bootstrap: {name} stays listed in {_short(path)}: deploys of all hosts want "
-            "it, too. Mend what is told above (in that list, where the address was wrong), and go "
-            f"on with the same command, or:\n    {shlex.join(words)}\n"
+            f"it, too. {'Go on' if exit_code == INTERRUPTED else go_on} with the same command, or:"
+            f"\n    {shlex.join(words)}\n"
             f"To take it back: dockyard hostkeys forget {name}, then delete its lines there.",
             err=True,
         )
