@@ -17,17 +17,19 @@ def strike(state: State, host: Host, names: tuple[str, ...]) -> bool:
     inventory = options.current().inventory
     path = Path(inventory).with_suffix(".yaml")
     try:
-        text = path.read_text()
+        before = text = path.read_bytes().decode()
         listed = [name for name in names if name in host_list.parsed(text)]
         for name in listed:
             text = list_edit.removed(text, name)
         if listed:
+            if path.read_bytes().decode() != before:
+                raise host_list.ListError("was changed meanwhile")
             whole_file.write(path, text)
             logger.info(f"    {', '.join(listed)}: taken out of {path}")
     except FileNotFoundError:
         listed = []
     except (OSError, UnicodeDecodeError, host_list.ListError, whole_file.Unwritable) as error:
-        logger.error(f"{path}: {error}; take {', '.join(names)} out by hand")
+        logger.error(f"{path}: {error}; run again, or take {', '.join(names)} out by hand")
         return False
     by_hand = [name for name in names if name not in listed]
     if by_hand:

@@ -1,0 +1,81 @@
+"""Who has left is taken out of the list, and its keys are forgotten: what stays as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pyinfra.api import Config, Inventory, State
+from pyinfra.connectors.sshuserclient.client import get_host_keys, get_ssh_config
+
+from inventories import host_list, list_edit
+from roles.access import bastions, known_hosts
+from roles.retire.listing import strike
+from roles.run import options
+from tests.unit.access.server import as_host_key, new_host_key
+
+LIST = "# ours\nhosts:\n  app-1: {groups: [sdk]}  # the first\n  app-2: {groups: [sdk]}\n"
+
+
+class Files:
+    """An inventory's files; each host of its list is pinned."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.inventory, self.list = folder / "fleet.py", folder / "fleet.yaml"
+        self.known_hosts = folder / "known_hosts"
+        monkeypatch.setattr(options, "_options", options.Options(inventory=str(self.inventory)))
+
+    def write(self, text: str) -> None:
+        self.list.write_bytes(text.encode())
+        pins = ""
+        for name, entry in host_list.parsed(text).items():
+            place = known_hosts.name_of(*entry.place(name))
+            pins = known_hosts.added(pins, place, [as_host_key(new_host_key())])
+        self.known_hosts.write_text(pins)
+
+    def strike(self, *names: str) -> bool:
+        hosts = host_list.read(str(self.list), str(self.known_hosts))["sdk"]
+        given = {"ssh_known_hosts_file": str(self.known_hosts)}
+        state = State(Inventory((hosts, given)), Config())
+        return strike(state, next(iter(state.inventory)), names)
+
+    @property
+    def text(self) -> str:
+        return self.list.read_bytes().decode()
+
+    def is_pinned(self, place: str) -> bool:
+        return bool(known_hosts.pinned(self.known_hosts.read_text(), place))
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Files]:
+    get_host_keys.cache.clear()
+    get_ssh_config.cache.clear()
+    yield Files(tmp_path, monkeypatch)
+    bastions.remove_written()
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_who_has_left_is_listed_and_known_no_more(files: Files, end: str) -> None:
+    files.write(LIST.replace("\n", end))
+    assert files.strike("app-2")
+    assert files.text == LIST.replace("  app-2: {groups: [sdk]}\n", "").replace("\n", end)
+    assert not files.is_pinned("app-2")
+    assert files.is_pinned("app-1")
+
+
+def test_a_list_that_somebody_changes_meanwhile_is_left_as_it_is(
+    files: Files, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def removed(text: str, name: str) -> str:
+        files.list.write_text(text + "  app-3: {groups: [sdk]}\n")
+        return remove(text, name)
+
+    remove = list_edit.removed
+    monkeypatch.setattr(list_edit, "removed", removed)
+    files.write(LIST)
+    assert not files.strike("app-2")
+    assert files.text == LIST + "  app-3: {groups: [sdk]}\n"
+    assert files.is_pinned("app-2")
+    assert "was changed meanwhile; run again, or take app-2 out by hand" in caplog.text
