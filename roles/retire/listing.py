@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from pyinfra import logger
@@ -34,13 +35,33 @@ def strike(state: State, host: Host, names: tuple[str, ...]) -> bool:
     by_hand = [name for name in names if name not in listed]
     if by_hand:
         logger.warning(f"Take {', '.join(by_hand)} out of {inventory}, too: a deploy would return")
-    return all([_forgotten(state.inventory.get_host(name)) for name in listed])
+    behind = _behind(state, names)
+    return all([_forgotten(state.inventory.get_host(name), behind) for name in listed])
 
 
-def _forgotten(host: Host) -> bool:
-    """Forget the pinned keys of a host: its address may be another's tomorrow."""
+def _behind(state: State, gone: Collection[str]) -> dict[str, list[str]]:
+    """Return which hosts are reached through each bastion, of those that stay."""
+    behind: dict[str, list[str]] = {}
+    for host in state.inventory:
+        place = place_of(host) if host.name not in gone else None
+        for bastion in place.bastions if place else ():
+            behind.setdefault(bastion.name, []).append(host.name)
+    return behind
+
+
+def _forgotten(host: Host, behind: Mapping[str, Sequence[str]]) -> bool:
+    """Forget the pinned keys of a host: its address may be another's tomorrow.
+
+    Not those of a bastion: the hosts behind it would be refused.
+    """
     place = place_of(host)
     if place is None or not place.pins:
+        return True
+    if others := behind.get(place.name):
+        logger.info(
+            f"    {host.name}: its keys stay in {place.known_hosts}: it is the bastion of "
+            f"{', '.join(others)}"
+        )
         return True
     try:
         forget(place)

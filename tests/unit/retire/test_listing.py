@@ -79,3 +79,28 @@ def test_a_list_that_somebody_changes_meanwhile_is_left_as_it_is(
     assert files.text == LIST + "  app-3: {groups: [sdk]}\n"
     assert files.is_pinned("app-2")
     assert "was changed meanwhile; run again, or take app-2 out by hand" in caplog.text
+
+
+BEHIND = """\
+hosts:
+  app-1: {groups: [sdk], address: 10.0.0.1, port: 2222}
+  app-2: {groups: [sdk], via: ['ops@10.0.0.1:2222']}
+  app-3: {groups: [sdk], via: ['ops@10.0.0.1']}
+"""
+
+
+def test_a_bastion_stays_known_while_others_are_behind_it(
+    files: Files, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    files.write(BEHIND)
+    assert files.strike("app-1")
+    assert "app-1" not in files.text
+    assert files.is_pinned("[10.0.0.1]:2222")
+    assert f"app-1: its keys stay in {files.known_hosts}: it is the bastion of app-2" in caplog.text
+
+
+def test_a_bastion_is_forgotten_with_the_last_who_is_behind_it(files: Files) -> None:
+    files.write(BEHIND)
+    assert files.strike("app-1", "app-2")
+    assert not files.is_pinned("[10.0.0.1]:2222")
