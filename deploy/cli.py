@@ -63,13 +63,23 @@ def undrain(inventory: str, host: str, yes: bool) -> None:
 
 @main.command()
 @click.argument("host")
+@click.option(
+    "--list",
+    "host_list",
+    type=click.Path(exists=True, dir_okay=False),
+    help="The YAML file that lists it; by default the one beside the inventory.",
+)
 @click.option("--purge", is_flag=True, help="Remove its data and logs, too.")
 @click.option("--dry", is_flag=True, help="Only tell what would be done.")
 @click.option("-y", "--yes", is_flag=True, help="Don't ask.")
 @click.pass_obj
-def retire(inventory: str, host: str, purge: bool, dry: bool, yes: bool) -> None:
+def retire(
+    inventory: str, host: str, host_list: str | None, purge: bool, dry: bool, yes: bool
+) -> None:
     """Have HOST leave the fleet for good: called no more, emptied, and listed no more."""
-    asked = {"purge": True} if purge else {}
+    asked: dict[str, object] = {"purge": True} if purge else {}
+    if host_list:
+        asked["host_list"] = str(Path(host_list).absolute())
     options = {"--dry": dry, "-y": yes}
     run_for(inventory, "retire.py", host, asked, *(name for name, said in options.items() if said))
 

@@ -34,11 +34,11 @@ class Files:
             pins = known_hosts.added(pins, place, [as_host_key(new_host_key())])
         self.known_hosts.write_text(pins)
 
-    def strike(self, *names: str) -> bool:
+    def strike(self, *names: str, given: Path | None = None) -> bool:
         hosts = host_list.read(str(self.list), str(self.known_hosts))["sdk"]
-        given = {"ssh_known_hosts_file": str(self.known_hosts)}
-        state = State(Inventory((hosts, given)), Config())
-        return strike(state, next(iter(state.inventory)), names)
+        data = {"ssh_known_hosts_file": str(self.known_hosts)}
+        state = State(Inventory((hosts, data)), Config())
+        return strike(state, next(iter(state.inventory)), names, str(given) if given else None)
 
     @property
     def text(self) -> str:
@@ -104,3 +104,43 @@ def test_a_bastion_is_forgotten_with_the_last_who_is_behind_it(files: Files) -> 
     files.write(BEHIND)
     assert files.strike("app-1", "app-2")
     assert not files.is_pinned("[10.0.0.1]:2222")
+
+
+def test_the_list_that_is_given(files: Files) -> None:
+    files.write(LIST)
+    other = files.list.with_name("other.yaml")
+    other.write_text("hosts:\n  app-2: {groups: [sdk]}\n  app-9: {groups: [sdk]}\n")
+    assert files.strike("app-2", given=other)
+    assert other.read_text() == "hosts:\n  app-9: {groups: [sdk]}\n"
+    assert files.text == LIST
+    assert not files.is_pinned("app-2")
+
+
+def test_who_is_in_another_list_is_told_and_stays_pinned(
+    files: Files, caplog: pytest.LogCaptureFixture
+) -> None:
+    files.write(LIST)
+    other = files.list.with_name("other.yaml")
+    other.write_text("hosts:\n  app-2: {groups: [sdk]}\n")
+    assert not files.strike("app-1", "app-2", given=other)
+    assert other.read_text() == "hosts: {}\n"
+    assert not files.is_pinned("app-2")
+    assert files.is_pinned("app-1")
+    assert f"{other} does not list app-1. Run `dockyard retire HOST --list FILE`" in caplog.text
+    assert "`dockyard hostkeys forget HOST` before that" in caplog.text
+
+
+def test_a_given_list_that_is_not_there(files: Files, caplog: pytest.LogCaptureFixture) -> None:
+    files.write(LIST)
+    assert not files.strike("app-1", given=files.list.with_name("none.yaml"))
+    assert "none.yaml: [Errno 2] No such file" in caplog.text
+    assert files.is_pinned("app-1")
+
+
+def test_an_inventory_without_a_list_is_edited_by_hand(
+    files: Files, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    files.write(LIST)
+    monkeypatch.setattr(options, "_options", options.Options(inventory="elsewhere.py"))
+    assert files.strike("app-1")
+    assert "Take app-1 out of elsewhere.py, too: a deploy would return" in caplog.text
