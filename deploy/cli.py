@@ -13,6 +13,7 @@ import click
 from roles.access.bootstrap_command import bootstrap
 from roles.access.hostkeys_command import hostkeys
 from roles.drift.command import drift
+from roles.run import one_host
 
 click.UsageError.exit_code = 1
 """2 is what a check for drift tells."""
@@ -48,7 +49,7 @@ def main(context: click.Context, inventory: str) -> None:
 def drain(inventory: str, host: str, reason: str, duration: str, yes: bool) -> None:
     """Send HOST away for a while: nobody calls it, and it comes back by itself."""
     asked = {"drain.reason": reason, "drain.duration": duration}
-    run(inventory, "drain.py", host, asked, *(["-y"] if yes else []))
+    run_for(inventory, "drain.py", host, asked, *(["-y"] if yes else []))
 
 
 @main.command()
@@ -57,20 +58,30 @@ def drain(inventory: str, host: str, reason: str, duration: str, yes: bool) -> N
 @click.pass_obj
 def undrain(inventory: str, host: str, yes: bool) -> None:
     """Have HOST back before its time; returns when it is called again."""
-    run(inventory, "undrain.py", host, {}, *(["-y"] if yes else []))
+    run_for(inventory, "undrain.py", host, {}, *(["-y"] if yes else []))
 
 
 @main.command()
 @click.argument("host")
+@click.option(
+    "--list",
+    "host_list",
+    type=click.Path(exists=True, dir_okay=False),
+    help="The YAML file that lists it; by default the one beside the inventory.",
+)
 @click.option("--purge", is_flag=True, help="Remove its data and logs, too.")
 @click.option("--dry", is_flag=True, help="Only tell what would be done.")
 @click.option("-y", "--yes", is_flag=True, help="Don't ask.")
 @click.pass_obj
-def retire(inventory: str, host: str, purge: bool, dry: bool, yes: bool) -> None:
+def retire(
+    inventory: str, host: str, host_list: str | None, purge: bool, dry: bool, yes: bool
+) -> None:
     """Have HOST leave the fleet for good: called no more, emptied, and listed no more."""
-    asked = {"purge": True} if purge else {}
+    asked: dict[str, object] = {"purge": True} if purge else {}
+    if host_list:
+        asked["host_list"] = str(Path(host_list).absolute())
     options = {"--dry": dry, "-y": yes}
-    run(inventory, "retire.py", host, asked, *(name for name, said in options.items() if said))
+    run_for(inventory, "retire.py", host, asked, *(name for name, said in options.items() if said))
 
 
 @main.command()
@@ -96,6 +107,14 @@ def logs(inventory: str, part: str, host: str | None, follow: bool, tail: int) -
 main.add_command(bootstrap)
 main.add_command(drift)
 main.add_command(hostkeys)
+
+
+def run_for(
+    inventory: str, deploy: str, host: str, data: Mapping[str, object], *options: str
+) -> None:
+    """Become pyinfra for the one host of that name, which is refused where it means others."""
+    os.environ[one_host.VARIABLE] = host
+    run(inventory, deploy, host, data, *options)
 
 
 def run(

@@ -1,11 +1,12 @@
 """Hosts leave for good: called no more, then emptied of what Dockyard ran there.
 
-    pyinfra INVENTORY deploy/retire.py --limit HOST [--data purge=true] [--dry] [-y]
+    pyinfra INVENTORY deploy/retire.py --limit HOST [--data purge=true] [--data host_list=FILE]
+        [--dry] [-y]
 
 Their containers and images go; directories with data and logs only with `purge`. The Docker engine
 and the host's own settings stay. Where a server of the registry leaves, the others are told the new
-list of its addresses by an ordinary rollout. Who has left is taken out of the YAML list of hosts.
-Also: dockyard retire HOST.
+list of its addresses by an ordinary rollout. Who has left is taken out of the YAML list of hosts:
+that of the inventory's name beside it, or `host_list`. Also: dockyard retire HOST.
 """
 
 from roles.proxy.deploy import run_proxy

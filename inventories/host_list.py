@@ -14,6 +14,8 @@ from roles.run.model import Data, Port, Word
 
 Group = Literal["registry", "engine", "proxy", "sdk"]
 GROUPS: tuple[Group, ...] = ("registry", "engine", "proxy", "sdk")
+RESERVED = ("all", *GROUPS)
+"""What no host is called: as a name, --limit takes it for the group."""
 KNOWN_HOSTS = "inventories/known_hosts"
 
 Hosts = list[tuple[str, dict[str, Any]]]
@@ -119,6 +121,11 @@ def entry(name: Any, value: Any) -> HostEntry:
         raise ListError(
             f"{name}: expected a host's name, one word that does not start with '-'; "
             "put quotes around one that YAML takes for something else"
+        )
+    if name in RESERVED or set(name) & set("*?[]"):
+        raise ListError(
+            f"{name}: expected a host's name that --limit takes for nothing else: not "
+            f"{', '.join(RESERVED)}, and none of * ? [ ] in it; choose another"
         )
     if not isinstance(value, dict):
         raise ListError(f"{name}: expected {{groups: [...]}}, found {value!r:.80}")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from roles.access.hostkeys_command import fingerprint_option
-from roles.drift.command import found_inventory, read_data
+from roles.drift.command import INTERRUPTED, found_inventory, read_data
 
 if TYPE_CHECKING:
     from inventories.host_list import HostEntry
@@ -208,18 +208,27 @@ def _check_data(name: str, entry: HostEntry) -> None:
 
 
 def _check_inventory(inventory: str, path: Path, name: str, listed: Iterable[str]) -> None:
-    """Refuse a list that the inventory does not read: the new host would not be found there."""
+    """Refuse a list that the inventory does not read: the new host would not be found there.
+
+    And a name by which other hosts would be found.
+    """
     from roles.run.inventory import Unusable, loaded
 
     try:
         with loaded(inventory, str(ROOT)) as state:
             known = {host.name for host in state.inventory}
+            groups = {*state.inventory.groups, *state.inventory.group_data}
     except Unusable as error:
         raise click.ClickException(str(error)) from error
     listed = set(listed)
     if listed - known or (known and not listed):
         raise click.ClickException(
             f"{inventory} does not read {_short(path)}; name the list that it reads by --list"
+        )
+    if name in groups:
+        raise click.ClickException(
+            f"{name}: is a group of {inventory}, by which --limit means all its hosts; choose "
+            "another name"
         )
     if name in known - listed:
         raise click.ClickException(f"{name}: is in {inventory} already, from another place")
@@ -240,10 +249,11 @@ def _run(inventory: str, path: Path, name: str, access: dict[str, Any], yes: boo
         words += ["--data", f"{key}={value if isinstance(value, str) else json.dumps(value)}"]
     exit_code = _ended(words)
     if exit_code:
+        go_on = "Mend what is told above (in that list, where the address was wrong), and go on"
         click.echo(
             f"dockyard bootstrap: {name} stays listed in {_short(path)}: deploys of all hosts want "
-            "it, too. Mend what is told above (in that list, where the address was wrong), and go "
-            f"on with the same command, or:\n    {shlex.join(words)}\n"
+            f"it, too. {'Go on' if exit_code == INTERRUPTED else go_on} with the same command, or:"
+            f"\n    {shlex.join(words)}\n"
             f"To take it back: dockyard hostkeys forget {name}, then delete its lines there.",
             err=True,
         )

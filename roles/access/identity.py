@@ -139,7 +139,7 @@ def _confirmed(
                 "consoles?",
                 err=True,
             )
-        except click.Abort:
+        except click.Abort:  # the input has ended; Ctrl-C ends the run
             is_right = False
         if is_right:
             for place, (_, shown) in new.items():

@@ -144,6 +144,16 @@ def forget(place: Place, keys: Iterable[HostKey] | None = None) -> None:
     write(place, known_hosts.removed(read(place.known_hosts), place.name, keys))
 
 
+def replace(place: Place, keys: Iterable[HostKey]) -> None:
+    """Have these keys of a place in its known_hosts, and no others.
+
+    Raises:
+        BadFile: as of `pin`.
+    """
+    without = known_hosts.removed(read(place.known_hosts), place.name)
+    write(place, known_hosts.added(without, place.name, keys))
+
+
 def write(place: Place, text: str) -> None:
     """Write a place's known_hosts whole; what pyinfra remembers of it is forgotten."""
     try:

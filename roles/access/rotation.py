@@ -11,7 +11,7 @@ from pyinfra.connectors.ssh import SSHConnector
 
 from roles.access import known_hosts
 from roles.access.known_hosts import HostKey
-from roles.access.place import Place, be_strict, forget, pin
+from roles.access.place import Place, be_strict, forget, pin, replace
 from roles.access.verdict import ONLY_RSA, Verdict, listed, passed_over, proven, verdict
 
 ASK_S = 20
@@ -43,8 +43,7 @@ def rotate_by_fingerprint(place: Place, shown: tuple[HostKey, ...], fingerprint:
         raise NotProven(f"expected {fingerprint}, found {listed(shown)}; nothing was changed")
     if passed_over([key], shown):
         raise NotProven(f"{fingerprint} {ONLY_RSA}; give that of one of {listed(shown)}")
-    forget(place)
-    pin(place, [key])
+    replace(place, [key])
     return key
 
 

@@ -62,6 +62,8 @@ def from_file(path: str) -> Secret:
 def from_command(command: str) -> Secret:
     """Run a shell's command line here, which may ask at the terminal, and take what it prints.
 
+    So it is in our own process group, and of one that takes too long the shell alone is ended.
+
     Raises:
         NoSecret: it failed, took longer than COMMAND_S, or did not print one line.
     """
@@ -70,7 +72,7 @@ def from_command(command: str) -> Secret:
         printed, _ = process.communicate(timeout=COMMAND_S)
     except subprocess.TimeoutExpired:
         process.kill()
-        process.communicate()
+        process.wait()  # for the shell alone: what it has started may hold the pipe for long
         raise NoSecret(f"`{command}` did not end within {COMMAND_S} s") from None
     if process.returncode:
         raise NoSecret(f"`{command}` exited with {process.returncode}; try it by hand")

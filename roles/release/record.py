@@ -25,6 +25,7 @@ OF_A_RUN = {
     "rollout",
     "action",
     "drain",
+    "host_list",
     "logs",
     "purge",
     "release",

@@ -23,5 +23,8 @@ def hosts() -> Generator[PyinfraCommand, None, None]:
 @operation()
 def host_list() -> Generator[PyinfraCommand, None, None]:
     """Take who has left out of the list of hosts. To be called with `_run_once`."""
-    names = tuple(member.name for member in leaving(current_fleet(state)))
-    yield FunctionCommand(strike, (names,), {})
+    members = leaving(current_fleet(state))
+    names = tuple(member.name for member in members)
+    given = next((member.wanted.host_list for member in members), None)
+    if names:
+        yield FunctionCommand(strike, (names, given), {})

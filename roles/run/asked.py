@@ -15,6 +15,7 @@ from roles.run.problems import Problem
 ASKED: Mapping[str, tuple[str, object]] = {
     "action": ("deploy/service.py", service),
     "drain": ("deploy/drain.py", drain),
+    "host_list": ("deploy/retire.py", retire),
     "logs": ("deploy/logs.py", None),
     "purge": ("deploy/retire.py", retire),
     "release": ("deploy/rollback.py", back),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from types import FrameType
 
 import click
@@ -32,10 +33,10 @@ def requested() -> bool:
 
 def _handle(signum: int, frame: FrameType | None) -> None:
     global _requested
-    if state.current_stage == StateStage.Setup:
-        raise KeyboardInterrupt  # a password prompt must give the terminal its echo back
     if state.current_stage < StateStage.Execute:
-        click.echo("\nInterrupted; nothing was changed.", err=True)
+        click.echo("\nInterrupted; nothing was changed on any host.", err=True)
+        if state.current_stage == StateStage.Setup:
+            sys.exit(EXIT_CODE)  # a password prompt must give the terminal its echo back
         os._exit(EXIT_CODE)
     if _requested:
         click.echo(

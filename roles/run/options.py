@@ -5,6 +5,7 @@ Deploy files run in greenlets, where click's context can't be seen; config.py ru
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from pyinfra.api.state import StateStage
 from pyinfra.context import ctx_state
 
 from roles.access import first
-from roles.run import callbacks, ending, interrupt, reports
+from roles.run import callbacks, ending, interrupt, one_host, reports
 
 BOOTSTRAP = "bootstrap.py"
 """The deploy file that takes new hosts in."""
@@ -87,14 +88,18 @@ def capture() -> None:
     pyinfra_cli.cli._do_confirm = _confirmed
     pyinfra_cli.cli.disconnect_all = ending.end_and_disconnect
     interrupt.install()
-    callbacks.listen(
-        ctx_state.get(), given["limit"] or (), _prepare if _options.bootstraps else None
-    )
+    named = os.environ.pop(one_host.VARIABLE, None)
+    callbacks.listen(ctx_state.get(), given["limit"] or (), lambda state: _prepare(state, named))
     reports.run_reports(ctx_state.get(), _options.deploys)
 
 
-def _prepare(state: State) -> None:
-    first.prepare(state, has_terminal())
+def _prepare(state: State, named: str | None) -> None:
+    """What comes before any connection; `named` is the one host that the limit is to mean."""
+    given = current()
+    if named is not None:
+        one_host.check(state, named, f"pyinfra {given.inventory} {' '.join(given.deploys)}")
+    if given.bootstraps:
+        first.prepare(state, has_terminal())
 
 
 def has_terminal() -> bool:

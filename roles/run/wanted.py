@@ -87,6 +87,8 @@ class Wanted(Data):
     images: ImagesSpec = ImagesSpec()
     logs: LogsWish | None = None
     """What deploy/logs.py is asked for, by --data."""
+    host_list: str | None = None
+    """Which YAML list deploy/retire.py takes hosts out of; None: that beside the inventory."""
     purge: bool | None = None
     """Whether deploy/retire.py takes the data and logs of the parts away, too."""
     registry: RegistrySpec = RegistrySpec()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -60,6 +62,9 @@ def bootstrap(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
         ),
         (("10.0.0.4", "--name", "a", "--groups", "", "-y"), "a: groups: missing"),
         (("10.0.0.4", "--name", "a b", "--groups", "sdk", "-y"), "a b: expected a host's name"),
+        (("10.0.0.4", "--name", "every", "--groups", "sdk", "-y"), "every: is a group of"),
+        (("10.0.0.4", "--name", "fleet", "--groups", "sdk", "-y"), "fleet: is a group of"),
+        (("10.0.0.4", "--name", "engine", "--groups", "sdk", "-y"), "engine: expected a host's"),
         (USUAL[:-1], "there is no terminal to ask on before the list is written; add -y"),
         ((*USUAL, "--password"), "--password: there is no terminal to ask on; --password-file"),
         ((*USUAL, "--password-file", "none"), "--password-file none: No such file"),
@@ -157,6 +162,46 @@ def test_who_says_no_leaves_the_list_as_it_is(home: Path) -> None:
     assert "+  app-4:" in run.stderr
     assert "and take app-4 in? [y/N]" in run.stderr
     assert (home / "fleet.yaml").read_text() == LIST
+
+
+@pytest.mark.parametrize(
+    "is_pinned, question",
+    [(False, "at the hosts' consoles?"), (True, "Password of root on app-4:")],
+)
+def test_ctrl_c_at_a_question_ends_it_as_everywhere(
+    home: Path, is_pinned: bool, question: str
+) -> None:
+    terminal, far_end = os.openpty()
+    with Server() as server:
+        (home / "known_hosts").write_text(server.line() if is_pinned else "")
+        words = ["-i", str(home / "fleet.py"), "bootstrap", ADDRESS, *USUAL[1:], "--password"]
+        process = subprocess.Popen(
+            [sys.executable, "-m", "deploy.cli", *words, "--port", str(server.port)],
+            cwd=ROOT,
+            env={**os.environ, "HOME": str(home)},
+            stdin=far_end,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        try:
+            assert process.stderr
+            said = ""
+            while question not in said and (read := process.stderr.read(1)):  # lets gevent switch
+                said += read.decode()
+            time.sleep(0.3)  # what asks reads by now
+            os.killpg(process.pid, signal.SIGINT)
+            said += process.communicate(timeout=30)[1].decode()
+        finally:
+            process.kill()
+            os.close(far_end)
+            os.close(terminal)
+        assert server.tried == []
+    assert process.returncode == 130, said
+    assert "Interrupted; nothing was changed on any host." in said
+    assert "app-4 stays listed in" in said and "Go on with the same command" in said
+    assert "Mend what is told" not in said and "not confirmed" not in said
+    assert "Aborted" not in said and "Traceback" not in said
 
 
 def test_help_teaches() -> None:

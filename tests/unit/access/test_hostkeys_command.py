@@ -12,7 +12,9 @@ import pytest
 
 from roles.access import known_hosts
 from roles.access.known_hosts import HostKey
-from roles.access.rotation import stale
+from roles.access.place import Place
+from roles.access.rotation import rotate_by_fingerprint, stale
+from roles.run import whole_file
 from tests.unit.access.server import (
     ADDRESS,
     Server,
@@ -135,6 +137,24 @@ def test_a_changed_key(home: Path) -> None:
         assert server.tried == []
         assert hostkeys(home, server, "rotate", "app-4", *given).returncode == 0
         assert pins(home, server) == server.keys
+
+
+def test_a_proven_key_takes_the_others_place_in_one_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever ends it, the file has the old pins or the new one."""
+    old, new = (as_host_key(new_host_key()) for _ in range(2))
+    file = tmp_path / "known_hosts"
+    file.write_text(before := known_hosts.added("# ours\n", ADDRESS, [old]))
+    place = Place(ADDRESS, 22, known_hosts=str(file))
+    written: list[str] = []
+    with monkeypatch.context() as patched:
+        patched.setattr(whole_file, "write", lambda path, text: written.append(text))
+        rotate_by_fingerprint(place, (new,), new.fingerprint)
+    assert written == [known_hosts.added("# ours\n", ADDRESS, [new])]
+    assert file.read_text() == before
+    rotate_by_fingerprint(place, (old, new), new.fingerprint)
+    assert place.pins == (new,)
 
 
 def test_the_old_key_vouches_for_the_new_one(home: Path) -> None:

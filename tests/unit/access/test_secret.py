@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from roles.access.secret import NoSecret, Secret, Secrets, from_command, from_fi
 from roles.access.spec import AccessSpec, SecretCommand, SecretFile
 from roles.run.wanted import problem_of
 
+ROOT = Path(__file__).parents[3]
 CANARY = "canary-4711"
 
 
@@ -65,6 +68,24 @@ def test_a_command(tmp_path: Path) -> None:
     assert CANARY not in str(error.value)
     with pytest.raises(NoSecret, match="expected one line"):
         from_command("true")
+
+
+@pytest.mark.parametrize("before", ["", "from gevent import monkey; monkey.patch_all()"])
+def test_a_command_that_takes_too_long(before: str) -> None:
+    """What its shell has started goes on, and is not waited for; pyinfra is gevent's."""
+    script = (
+        f"{before}\nfrom roles.access import secret\nsecret.COMMAND_S = 0.2\n"
+        "try: secret.from_command('sleep 9 2>&-; echo x')\n"
+        "except secret.NoSecret as error: print(error)\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=8,
+    )
+    assert (run.stdout, run.stderr) == ("`sleep 9 2>&-; echo x` did not end within 0.2 s\n", "")
 
 
 def test_a_source_is_asked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

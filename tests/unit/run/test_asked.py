@@ -9,6 +9,7 @@ import pytest
 from roles.docker_engine import service
 from roles.maintenance import drain
 from roles.release import back
+from roles.retire import plan as retire
 from roles.run.asked import check
 from roles.run.survey import SYSTEM
 from tests.unit.build import fleet, member
@@ -16,6 +17,7 @@ from tests.unit.build import fleet, member
 SAID: list[tuple[dict[str, Any], object, str]] = [
     ({"action": "restart"}, service, "deploy/service.py"),
     ({"drain": {"reason": "new disk"}}, drain, "deploy/drain.py"),
+    ({"host_list": "/etc/fleet.yaml"}, retire, "deploy/retire.py"),
     ({"release": "2026-01-01T00:00:00Z"}, back, "deploy/rollback.py"),
 ]
 

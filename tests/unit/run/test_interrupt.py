@@ -47,6 +47,16 @@ def test_before_anything_is_done_it_ends_the_run(
     assert "nothing was changed" in capsys.readouterr().err
 
 
+def test_a_question_before_any_connection_has_its_terminal_back(
+    state: State, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state.set_stage(StateStage.Setup)
+    with pytest.raises(SystemExit) as exited:
+        press_ctrl_c()
+    assert exited.value.code == 130
+    assert "nothing was changed" in capsys.readouterr().err
+
+
 def test_once_finishes_the_step_in_hand(
     state: State, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:

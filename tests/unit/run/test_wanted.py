@@ -15,8 +15,8 @@ NO_WISH = (
 UNREACHABLE = "expected an address that other hosts reach"
 KNOWN = (
     "expected one of: access, action, docker_engine, drain, drift, export_ip, export_ip_nat, "
-    "host_check, host_setup, images, logs, proxy, purge, registry, release, rollout, sdk, "
-    "soa_engine, unpin, verify_report"
+    "host_check, host_list, host_setup, images, logs, proxy, purge, registry, release, rollout, "
+    "sdk, soa_engine, unpin, verify_report"
 )
 
 
