@@ -8,27 +8,31 @@ live with that.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import gevent
-from gevent import subprocess
 from gevent.queue import Queue
 from paramiko import SSHException
 from pyinfra.api import Host, QuoteString, State, StringCommand
 from pyinfra.api.arguments import auth_argument_meta, pop_global_arguments
-from pyinfra.api.exceptions import PyinfraError
 from pyinfra.connectors.local import LocalConnector
 from pyinfra.connectors.util import make_unix_command_for_host
 
 from roles.observed import holding, sudo
 from roles.observed.noise import MARK, SAY_MARK
+from roles.observed.transport import (
+    CHUNK_BYTES,
+    Collected,
+    Execute,
+    Sink,
+    on_this_machine,
+    over_ssh,
+)
+from roles.observed.transport import RemoteError as RemoteError
 
-CHUNK_BYTES = 256 * 1024
-MOST_BYTES = 64 * 1024 * 1024
-MOST_NOISE_BYTES = 1024 * 1024
 ENDED_BY_TIMEOUT = (124, 137)
 """What coreutils' `timeout` exits with when it had to end, or to kill, its command."""
 NO_EXIT_STATUS = -1
@@ -39,13 +43,6 @@ GRACE_S = 5
 ASK_S = 20
 
 _ONLY_READ, _TAKEN = "dockyard_only_read", "dockyard_sudo_password_taken"
-
-Sink = Callable[[bytes], Any]
-Execute = Callable[[Host, str, Iterable[bytes], "_Collected", "_Collected"], int]
-
-
-class RemoteError(PyinfraError):
-    """A command on a host failed, was too slow, or printed too much; the text says which."""
 
 
 class OnlyRead(RemoteError):
@@ -121,10 +118,10 @@ def run(
     line = _as_configured(state, host, f"{SAY_MARK}exec {sent}", login)
     preface = sudo.preface(password).encode() if password else b""
     chunks = [stdin] if isinstance(stdin, bytes) else stdin
-    stdout, stderr = _Collected(on_stdout, after=f"{MARK}\n".encode()), _Collected()
+    stdout, stderr = Collected(on_stdout, after=f"{MARK}\n".encode()), Collected()
     shown = command if isinstance(command, str) else shlex.join(command)
     shown = called or (f"`{shown}`" if len(shown) < 120 else f"`{shown[:117]}...`")
-    execute = _run_local if isinstance(host.connector, LocalConnector) else _run_ssh
+    execute = on_this_machine if isinstance(host.connector, LocalConnector) else over_ssh
     try:
         with gevent.Timeout(timeout_s + 2 * GRACE_S):
             if password:
@@ -230,106 +227,6 @@ def chunks_of(path: Path) -> Iterator[bytes]:
             yield chunk
 
 
-class _Collected:
-    """One output of a command: kept up to a bound, or handed on; what comes before a mark is not.
-
-    Where the mark never comes, `kept` is what came instead of it: it tells what is wrong.
-    """
-
-    def __init__(self, sink: Sink | None = None, after: bytes = b"") -> None:
-        self._sink = sink
-        self._mark = after
-        self._kept = bytearray()
-
-    @property
-    def kept(self) -> bytes:
-        return bytes(self._kept)
-
-    def take(self, chunk: bytes) -> None:
-        if self._mark:
-            self._kept += chunk
-            _, found, chunk = self.kept.partition(self._mark)
-            if not found:
-                self._check(MOST_NOISE_BYTES)
-                return
-            self._mark = b""
-            self._kept.clear()
-        if self._sink and chunk:
-            self._sink(chunk)
-            return
-        self._kept += chunk
-        self._check(MOST_BYTES)
-
-    def _check(self, most_bytes: int) -> None:
-        if len(self._kept) > most_bytes:
-            raise RemoteError(f"printed more than {most_bytes >> 20} MiB")
-
-
-def _run_ssh(
-    host: Host, line: str, chunks: Iterable[bytes], stdout: _Collected, stderr: _Collected
-) -> int:
-    transport = host.connector.client.get_transport()  # type: ignore[attr-defined]
-    if transport is None:
-        raise EOFError("it is closed")
-    channel = transport.open_session(timeout=20)
-    try:
-        channel.exec_command(line)
-
-        def send() -> None:
-            try:
-                for chunk in chunks:
-                    channel.sendall(chunk)
-                channel.shutdown_write()
-            except OSError:
-                return  # the command ended without reading it all: its exit status tells
-
-        workers = [
-            gevent.spawn(send),
-            gevent.spawn(_drain, channel.recv, stdout),
-            gevent.spawn(_drain, channel.recv_stderr, stderr),
-        ]
-        try:
-            gevent.joinall(workers[1:], raise_error=True)
-            return int(channel.recv_exit_status())
-        finally:
-            gevent.killall(workers)
-    finally:
-        channel.close()
-
-
-def _run_local(
-    host: Host, line: str, chunks: Iterable[bytes], stdout: _Collected, stderr: _Collected
-) -> int:
-    pipe = subprocess.PIPE
-    with subprocess.Popen(line, shell=True, stdin=pipe, stdout=pipe, stderr=pipe) as process:
-
-        def send() -> None:
-            try:
-                for chunk in chunks:
-                    process.stdin.write(chunk)
-                process.stdin.close()
-            except OSError:
-                return
-
-        workers = [
-            gevent.spawn(send),
-            gevent.spawn(_drain, process.stdout.read1, stdout),
-            gevent.spawn(_drain, process.stderr.read1, stderr),
-        ]
-        try:
-            gevent.joinall(workers[1:], raise_error=True)
-            return int(process.wait())
-        finally:
-            gevent.killall(workers)
-            if process.poll() is None:
-                process.kill()
-
-
-def _drain(read: Callable[[int], bytes], output: _Collected) -> None:
-    while chunk := read(CHUNK_BYTES):
-        output.take(chunk)
-
-
 def _login(state: State, host: Host) -> dict[str, Any]:
     """The host's sudo, su or doas, as pyinfra's global arguments."""
     arguments, _ = pop_global_arguments(state, host, {})
@@ -353,7 +250,7 @@ def _try_once(host: Host, login: Mapping[str, Any], password: str, execute: Exec
     if host.connector_data.get(_TAKEN) == password:
         return
     line = sudo.command(login, StringCommand("true")).get_raw_value()
-    stdout, stderr = _Collected(), _Collected()
+    stdout, stderr = Collected(), Collected()
     exit_code = execute(host, line, [f"{password}\n".encode()], stdout, stderr)
     if exit_code != 0:
         said = Result(exit_code, stdout.kept, stderr.kept).last_lines

@@ -7,7 +7,7 @@ from pathlib import Path as File
 
 import pytest
 
-from roles.observed import channel
+from roles.observed import channel, transport
 from roles.observed.channel import RemoteError, Result
 from tests.unit.build import local_state
 
@@ -75,7 +75,7 @@ def test_a_time_limit_ends_the_command(tmp_path: File) -> None:
 
 
 def test_output_that_nobody_takes_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(channel, "MOST_BYTES", 1 << 20)
+    monkeypatch.setattr(transport, "MOST_BYTES", 1 << 20)
     with pytest.raises(RemoteError, match="more than 1 MiB"):
         run("yes", timeout_s=5)
 
