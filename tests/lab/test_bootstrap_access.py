@@ -196,7 +196,7 @@ def test_one_command_through_a_bastion(stranger: LabHost, bare: Lab, product: Ch
     ]
     known(product).write_text("\n".join([*pins, f"{stranger.address} {kind} {key}", ""]))
     tried = logins(stranger, AUTHENTICATING)
-    changed = product.run("inventories/fleet.py", "-y", deploy="deploy/verify.py")
+    changed = product.run("inventories/fleet.py", "-y")
     assert changed.exit_code == 1
     assert "its host key is not the one that is known" in changed.output
     assert logins(stranger, AUTHENTICATING) == tried

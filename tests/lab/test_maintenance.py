@@ -104,7 +104,7 @@ def test_a_drained_host_may_be_switched_off_and_stays_drained_when_it_boots(stea
     [
         (["drain", "app-1"], "Missing option '--reason'"),
         (["drain", "app-1", "--reason", "x", "--for", "soon", "-y"], "expected a time like 90s"),
-        (["drain", "app-*", "--reason", "x", "-y"], "would leave no engine in service"),
+        (["drain", "app-*", "--reason", "x", "-y"], "the name of one host, found a pattern"),
         (["drain", "nobody", "--reason", "x", "-y"], "nobody"),
     ],
 )
