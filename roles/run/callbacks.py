@@ -86,6 +86,21 @@ def connect_error(host: Host) -> str:
     return error
 
 
+def is_other_key(why: str) -> bool:
+    """Whether a host was not connected to because of the key that it showed: it may be another."""
+    return "host key" in why.lower()
+
+
+def unreached(name: str, why: str) -> str:
+    """That a host was not connected to, and what to do where it may be another one."""
+    if not is_other_key(why):
+        return f"can't be reached: {why}"
+    return (
+        "its host key is not the one that is known; compare it at the host's console first "
+        f"(`dockyard hostkeys scan {name}` shows both, `trust` or `rotate` pins): {why}"
+    )
+
+
 def listen(
     state: State, limit: Iterable[str] = (), before_connect: Callable[[State], None] | None = None
 ) -> None:

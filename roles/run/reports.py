@@ -17,7 +17,7 @@ from pyinfra.api.state import StateStage
 from pyinfra.context import ctx_state
 from pyinfra_cli import util
 
-from roles.run.callbacks import connect_error
+from roles.run.callbacks import connect_error, unreached
 from roles.run.merge import merged_data
 from roles.run.wanted import LIST
 
@@ -80,7 +80,7 @@ def run_reports(state: State, deploys: tuple[str, ...]) -> None:
                     util.exec_file(deploy)
                 for host in state.inventory:
                     if state.is_host_in_limit(host):
-                        logger.error(f"{host.name}: can't be reached: {connect_error(host)}")
+                        logger.error(f"{host.name}: {unreached(host.name, connect_error(host))}")
             raise
 
     def set_stage(stage: StateStage) -> None:

@@ -27,6 +27,7 @@ from roles.proxy import plan as proxy
 from roles.registry import plan as registry
 from roles.release import plan as release
 from roles.run import asked, away, busy, conflicts, lease, moving, options, report
+from roles.run.callbacks import is_other_key, unreached
 from roles.run.changes import Change
 from roles.run.current import is_surveyed, remember, surveyed_fleet
 from roles.run.fleet import Fleet
@@ -212,12 +213,8 @@ def _unreachable_problems(
     allowed = max((w.rollout.max_unreachable for w in reading.wanted.values()), default=0)
     missed = [host for host in reading.unreachable if host.name not in absent]
     for host, why in reading.unreachable.items():
-        if "host key" in why.lower():
-            text = (
-                "its host key is not the one that is known; compare it at the host's console first "
-                f"(`dockyard hostkeys scan {host.name}` shows both, `trust` or `rotate` pins)"
-            )
-            yield Problem(host.name, "connection", f"{text}: {why}")
+        if is_other_key(why):
+            yield Problem(host.name, "connection", unreached(host.name, why))
         elif moves == "leaving" and host.state.is_host_in_limit(host):
             text = (
                 "can't be reached, so it can't be emptied; mend that, or, where it is dead for "
