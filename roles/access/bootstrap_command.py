@@ -83,8 +83,6 @@ def bootstrap(
     access = _access(given)
     inventory = found_inventory(usual)
     path = Path(host_list).absolute() if host_list else Path(inventory).with_suffix(".yaml")
-    if not yes and not sys.stdin.isatty():
-        raise click.UsageError("there is no terminal to ask on before the list is written; add -y")
     sys.path.insert(0, str(ROOT))
     os.chdir(ROOT)
     wanted: dict[str, Any] = {"groups": [group for group in groups.split(",") if group]}
@@ -179,6 +177,9 @@ def _list(path: Path, inventory: str, name: str, wanted: dict[str, Any], yes: bo
             return
         after = list_edit.added(before, name, entry)
         click.echo(_diff(path, before, after), err=True, nl=False)
+        if not yes and not sys.stdin.isatty():
+            text = "there is no terminal to ask on before the list is written; add -y"
+            raise click.UsageError(text)
         if not yes:
             click.confirm(f"Write {_short(path)}, and take {name} in?", abort=True, err=True)
         if path.read_bytes().decode() != before:

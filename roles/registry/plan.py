@@ -142,7 +142,8 @@ def check(fleet: Fleet) -> list[Problem]:
         named = ", ".join(member.name for member in servers)
         text = f"a registry that exists already is given, but the group `registry` holds {named}; "
         return [Problem(None, "registry.connection", f"{text}empty the group, or remove the key")]
-    if not any(connections) and not servers and fleet.members and fleet.has_whole_registry:
+    lacks = not any(connections) and not servers and not any(m.is_leaving for m in fleet)
+    if lacks and fleet.members and fleet.has_whole_registry:
         text = (
             "the group `registry` is empty and no registry that exists already is given; "
             "add hosts to the group, or set registry.connection = 'host:2181,...'"

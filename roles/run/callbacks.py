@@ -119,8 +119,8 @@ def listen(
             names = (*(host.name for host in state.inventory), *state.inventory.groups)
             if not any(fnmatch(name, pattern) for name in names):
                 raise InventoryError(
-                    f"--limit {pattern}: the inventory has no such host or group, and nothing was "
-                    "done; of several, each takes a --limit of its own"
+                    f"{pattern}: the inventory has no such host, nor a group for --limit, and "
+                    "nothing was done; of several, each takes a --limit of its own"
                 )
         state.add_callback_handler(Callbacks())
         take_any_bytes()

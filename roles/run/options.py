@@ -109,11 +109,11 @@ def has_terminal() -> bool:
 def _confirmed(question: str) -> bool:
     """Stand for pyinfra's own question, which takes a "no" for a success."""
     click.echo(
-        "\n    Press Enter to make these changes; any word leaves all as it is: ",
+        "\n    Press Enter (or y) to make these changes; any other word leaves all as it is: ",
         err=True,
         nl=False,
     )
-    if input():
+    if input().strip().lower() not in ("", "y", "yes"):
         logger.error("--> Nothing was changed")
         sys.exit(1)
     return True

@@ -228,7 +228,10 @@ def _unreachable_problems(
         elif host in missed and len(missed) > allowed:
             count = len(missed)
             go_on = f"--data rollout.max_unreachable={count}"
-            text = f"can't be reached; mend that, or go on without by {go_on}"
+            mend = "can't be reached; mend that,"
+            if "authentication" in why.lower():
+                mend = "lets no such login in; mend that, or take it in (dockyard bootstrap),"
+            text = f"{mend} or go on without by {go_on}"
             yield Problem(host.name, "connection", f"{text} (it is {allowed}): {why}")
         else:
             host.state.failed_hosts.discard(host)  # it is allowed, so it does not fail the run

@@ -139,7 +139,7 @@ def test_a_limit_that_names_nobody_is_no_success(unchanged: Unchanged) -> None:
     inventory = unchanged.checkout.inventory(unchanged.lab.hosts)
     run = unchanged.checkout.run(inventory, "-y", "--limit", "app-1", "--limit", "app-9")
     assert run.exit_code == 1
-    assert "--limit app-9: the inventory has no such host or group" in run.output
+    assert "app-9: the inventory has no such host, nor a group" in run.output
     assert of_each(unchanged.lab.hosts, disk) == unchanged.disks
 
 

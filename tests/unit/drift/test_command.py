@@ -33,7 +33,7 @@ def dockyard(*words: str) -> subprocess.CompletedProcess[str]:
         (("inventories/prod.py", "--hook", "/bin/true"), "need --record DIR"),
         (("inventories/prod.py", "--keep", "0"), "0 is not in the range"),
         (("inventories/prod.py", "--nothing"), "No such option"),
-        (("inventories/prod.py", "--limit", "app-99"), "has no such host or group"),
+        (("inventories/prod.py", "--limit", "app-99"), "has no such host, nor a group"),
     ],
     ids=["fix", "no-file", "format", "data", "hook", "keep", "option", "limit"],
 )

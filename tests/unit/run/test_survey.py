@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from pyinfra.api import DeployError, Host, State
+from pyinfra.api.exceptions import ConnectError
 from pyinfra.context import ctx_state
 
 from roles.container.instance import Instance
@@ -23,6 +24,7 @@ from roles.observed import Address, Container, Lease, Observed, Route, Service, 
 from roles.proxy import plan as proxy
 from roles.retire import plan as retire
 from roles.run import options
+from roles.run.callbacks import Callbacks
 from roles.run.changes import Change
 from roles.run.current import current_fleet
 from roles.run.fleet import Fleet
@@ -412,6 +414,15 @@ def test_a_host_that_cannot_be_reached_ends_the_run(stack: ExitStack) -> None:
         "app-2: connection: can't be reached; mend that, or go on without by "
         "--data rollout.max_unreachable=1 (it is 0)"
     )
+
+
+def test_a_host_that_lets_nobody_in_may_be_one_that_was_never_taken_in(stack: ExitStack) -> None:
+    state = hosts(stack, *NAMES)
+    unreachable(state, "app-2")
+    told = "Authentication error (username=ops)"
+    Callbacks.host_connect_error(state, state.inventory.get_host("app-2"), ConnectError(told))
+    (problem,) = refusal()
+    assert problem.startswith("app-2: connection: lets no such login in; mend that, or take it in")
 
 
 @pytest.mark.parametrize("allowed", [0, 1])
