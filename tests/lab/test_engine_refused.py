@@ -194,7 +194,13 @@ def test_a_configuration_that_is_no_json(found: Hosts) -> None:
     assert "line 1 column 11" in problem
 
 
-@pytest.mark.parametrize("name, data", [("bookworm", DISTRO), ("trixie", {"source": "distro"})])
+@pytest.mark.parametrize(
+    "name, data",
+    [
+        ("bookworm", DISTRO),
+        pytest.param("trixie", {"source": "distro"}, marks=pytest.mark.full),
+    ],
+)
 def test_a_key_that_the_engine_does_not_know(hosts: Hosts, name: str, data: dict[str, Any]) -> None:
     """Of 20.10, which can't check its configuration, and of 26.1, which can."""
     if name == "trixie":
