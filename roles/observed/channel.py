@@ -10,6 +10,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -115,9 +116,14 @@ def run(
     sent = shlex.join([*(held.guard if held else ()), *bounded])
     login = _login(state, host)
     password = sudo.password_of(host, login)
-    line = _as_configured(state, host, f"{SAY_MARK}exec {sent}", login)
-    preface = sudo.preface(password).encode() if password else b""
+    line = f"{SAY_MARK}exec {sent}"
     chunks = [stdin] if isinstance(stdin, bytes) else stdin
+    if password:
+        line = sudo.command(login, StringCommand("sh", "-c", QuoteString(line))).get_raw_value()
+        preface = "".join(f"{given}\n" for given in sudo.preface(password))
+        chunks = chain([preface.encode()], chunks)
+    else:
+        line = make_unix_command_for_host(state, host, StringCommand(line), **login).get_raw_value()
     stdout, stderr = Collected(on_stdout, after=f"{MARK}\n".encode()), Collected()
     shown = command if isinstance(command, str) else shlex.join(command)
     shown = called or (f"`{shown}`" if len(shown) < 120 else f"`{shown[:117]}...`")
@@ -126,7 +132,7 @@ def run(
         with gevent.Timeout(timeout_s + 2 * GRACE_S):
             if password:
                 _try_once(host, login, password, execute)
-            exit_code = execute(host, line, _with_preface(preface, chunks), stdout, stderr)
+            exit_code = execute(host, line, chunks, stdout, stderr)
     except gevent.Timeout:
         raise RemoteError(f"{shown} did not end within {timeout_s:g} s") from None
     except (OSError, EOFError, SSHException) as error:
@@ -233,15 +239,6 @@ def _login(state: State, host: Host) -> dict[str, Any]:
     return {key: arguments[key] for key in auth_argument_meta}  # type: ignore[literal-required]
 
 
-def _as_configured(state: State, host: Host, line: str, login: Mapping[str, Any]) -> str:
-    """Wrap a command line in the host's sudo, su or doas."""
-    if sudo.password_of(host, login) is None:
-        command = make_unix_command_for_host(state, host, StringCommand(line), **login)
-    else:
-        command = sudo.command(login, StringCommand("sh", "-c", QuoteString(line)))
-    return command.get_raw_value()
-
-
 def _try_once(host: Host, login: Mapping[str, Any], password: str, execute: Execute) -> None:
     """See that sudo takes a password, where that is not known: with nothing else on stdin.
 
@@ -256,9 +253,3 @@ def _try_once(host: Host, login: Mapping[str, Any], password: str, execute: Exec
         said = Result(exit_code, stdout.kept, stderr.kept).last_lines
         raise RemoteError(f"sudo, which was tried alone, exited with {exit_code}\n{said}".rstrip())
     host.connector_data[_TAKEN] = password
-
-
-def _with_preface(preface: bytes, chunks: Iterable[bytes]) -> Iterator[bytes]:
-    if preface:
-        yield preface
-    yield from chunks

@@ -24,9 +24,9 @@ def password_of(host: Host, arguments: Mapping[str, Any]) -> str | None:
     return str(known) if arguments.get("_sudo") and known else None
 
 
-def preface(password: str) -> str:
-    """What stdin starts with: two lines, skipped on the host whether sudo asks or not."""
-    return f"{password}\n{_MARK}\n"
+def preface(password: str) -> list[str]:
+    """The lines that stdin starts with. Both are skipped on the host, whether sudo asks or not."""
+    return [password, _MARK]
 
 
 def command(arguments: Mapping[str, Any], inner: StringCommand) -> StringCommand:
@@ -55,7 +55,7 @@ def hide_password(host: Host) -> None:
         inside = {k: v for k, v in arguments.items() if k not in (*_SUDO, *_RUN)}
         inner = make_unix_command_for_host(host.state, host, line, **inside)
         outside = {key: arguments[key] for key in _RUN if key in arguments}
-        outside["_stdin"] = [*preface(password).splitlines(), *_lines(outside.get("_stdin"))]
+        outside["_stdin"] = [*preface(password), *_lines(outside.get("_stdin"))]
         return run(command(arguments, inner), print_output, print_input, **outside)
 
     host.connector.run_shell_command = run_shell_command  # type: ignore[assignment, method-assign]

@@ -13,7 +13,8 @@ from pyinfra.connectors.util import CommandOutput
 from roles.observed import sudo
 from tests.unit.build import local_state
 
-PASSWORD = "it's a secret"
+PASSWORD = "it's a\u2028 \x0csecret"
+"""What some take for the end of a line is a part of it."""
 LOGIN = {"_sudo": True, "_sudo_password": PASSWORD}
 
 
@@ -33,9 +34,10 @@ def fake_sudo(tmp_path: File, monkeypatch: pytest.MonkeyPatch) -> File:
 
 def run(arguments: dict[str, Any], inner: str, stdin: str = "") -> str:
     line = sudo.command(arguments, StringCommand(inner)).get_raw_value()
+    preface = "".join(f"{given}\n" for given in sudo.preface(PASSWORD))
     result = subprocess.run(
         ["sh", "-c", line],
-        input=sudo.preface(PASSWORD) + stdin,
+        input=preface + stdin,
         capture_output=True,
         text=True,
         check=True,
@@ -95,7 +97,7 @@ def test_pyinfra_s_own_commands_get_it_by_stdin_too(
     assert "hidden" in command.get_raw_value() and "hidden" not in str(command)
     assert arguments == {
         "_timeout": 5,
-        "_stdin": [*sudo.preface(PASSWORD).splitlines(), "one line"],
+        "_stdin": [*sudo.preface(PASSWORD), "one line"],
     }
 
     host.connector.run_shell_command(line, False, False, _sudo=True)
