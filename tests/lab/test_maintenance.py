@@ -115,6 +115,14 @@ def test_a_drain_that_cant_be_is_refused(steady: Fleet, words: list[str], text: 
     assert in_service(steady) == (steady.engines, steady.proxies)
 
 
+def test_engines_are_not_all_sent_away(steady: Fleet) -> None:
+    words = ("--limit", "app-*", "--data", "drain.reason=x", "--data", "drain.duration=1h")
+    run = steady.checkout.run(steady.inventory, "-y", *words, deploy="deploy/drain.py")
+    assert run.exit_code == 1
+    assert "would leave no engine in service" in run.output
+    assert in_service(steady) == (steady.engines, steady.proxies)
+
+
 @pytest.mark.full
 def test_logs_of_all_hosts_are_merged_or_followed_through_a_replacement(steady: Fleet) -> None:
     fleet = steady
