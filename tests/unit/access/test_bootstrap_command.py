@@ -14,8 +14,8 @@ import pytest
 from inventories.host_list import parsed
 from roles.access.bootstrap_command import nested
 from tests.unit.access.server import ADDRESS, Server
+from tests.unit.command import ROOT, dockyard
 
-ROOT = Path(__file__).parents[3]
 CANARY = "canary-4711"
 USUAL = ("127.0.0.9", "--name", "app-4", "--groups", "engine,proxy", "-y")
 LIST = "# ours\nhosts:\n  app-1: {groups: [engine]}\n  app-2: {groups: [sdk], address: 10.0.0.2}\n"
@@ -39,16 +39,7 @@ def home(tmp_path: Path) -> Path:
 
 
 def bootstrap(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    inventory = str(home / "fleet.py")
-    return subprocess.run(
-        [sys.executable, "-m", "deploy.cli", "-i", inventory, "bootstrap", *words],
-        cwd=ROOT,
-        env={**os.environ, "HOME": str(home)},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    return dockyard(home, "-i", str(home / "fleet.py"), "bootstrap", *words)
 
 
 @pytest.mark.parametrize(
@@ -204,13 +195,8 @@ def test_ctrl_c_at_a_question_ends_it_as_everywhere(
     assert "Aborted" not in said and "Traceback" not in said
 
 
-def test_help_teaches() -> None:
-    run = subprocess.run(
-        [sys.executable, "-m", "deploy.cli", "bootstrap", "--help"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
+def test_help_teaches(tmp_path: Path) -> None:
+    run = dockyard(tmp_path, "bootstrap", "--help")
     assert "dockyard bootstrap 198.51.100.14 --name app-4 --groups engine,proxy" in run.stdout
     assert "No password is ever an argument" in run.stdout
 

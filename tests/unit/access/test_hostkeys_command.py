@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 from base64 import b64encode
 from pathlib import Path
 
@@ -23,8 +21,7 @@ from tests.unit.access.server import (
     new_host_key,
     private_key,
 )
-
-ROOT = Path(__file__).parents[3]
+from tests.unit.command import dockyard
 
 
 @pytest.fixture
@@ -42,16 +39,7 @@ def hostkeys(home: Path, server: Server, *words: str) -> subprocess.CompletedPro
         "ssh_known_hosts_file": str(home / "known_hosts"),
     }
     (home / "fleet.py").write_text(f"new = [('app-4', {data!r})]\n")
-    environment = {k: v for k, v in os.environ.items() if k != "SSH_AUTH_SOCK"}
-    return subprocess.run(
-        [sys.executable, "-m", "deploy.cli", "-i", str(home / "fleet.py"), "hostkeys", *words],
-        cwd=ROOT,
-        env={**environment, "HOME": str(home)},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    return dockyard(home, "-i", str(home / "fleet.py"), "hostkeys", *words)
 
 
 def pins(home: Path, server: Server) -> tuple[HostKey, ...]:

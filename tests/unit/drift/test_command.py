@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.unit.command import dockyard
 
 EMPTY = "engine = []\n"
 WRONG = 'engine = [("app-1", {"soa_enigne": {}})]\n'
 
 
-def dockyard(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "deploy.cli", "drift", *words],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+def drift(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return dockyard(home, "drift", *words)
 
 
 @pytest.mark.parametrize(
@@ -37,8 +31,8 @@ def dockyard(*words: str) -> subprocess.CompletedProcess[str]:
     ],
     ids=["fix", "no-file", "format", "data", "hook", "keep", "option", "limit"],
 )
-def test_what_can_not_be_meant(words: tuple[str, ...], text: str) -> None:
-    run = dockyard(*words)
+def test_what_can_not_be_meant(tmp_path: Path, words: tuple[str, ...], text: str) -> None:
+    run = drift(tmp_path, *words)
     assert (run.returncode, run.stdout) == (1, "")
     assert text in run.stderr
     assert "Traceback" not in run.stderr
@@ -47,7 +41,7 @@ def test_what_can_not_be_meant(words: tuple[str, ...], text: str) -> None:
 def test_an_inventory_without_hosts(tmp_path: Path) -> None:
     inventory = tmp_path / "empty.py"
     inventory.write_text(EMPTY)
-    run = dockyard(str(inventory))
+    run = drift(tmp_path, str(inventory))
     assert run.returncode == 1
     assert "the inventory lists no host" in run.stderr
 
@@ -55,13 +49,13 @@ def test_an_inventory_without_hosts(tmp_path: Path) -> None:
 def test_an_inventory_that_is_no_python(tmp_path: Path) -> None:
     inventory = tmp_path / "broken.py"
     inventory.write_text("engine = [\n")
-    run = dockyard(str(inventory))
+    run = drift(tmp_path, str(inventory))
     assert run.returncode == 1
     assert "broken.py" in run.stderr
     assert run.stdout == ""
 
 
-def test_help_teaches() -> None:
-    run = dockyard("--help")
+def test_help_teaches(tmp_path: Path) -> None:
+    run = drift(tmp_path, "--help")
     assert run.returncode == 0
     assert "docs/drift.md" in run.stdout

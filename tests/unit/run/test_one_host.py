@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,8 +10,8 @@ from pyinfra.api.exceptions import InventoryError
 from pyinfra_cli.cli import _apply_inventory_limit
 
 from roles.run import one_host
+from tests.unit.command import dockyard
 
-ROOT = Path(__file__).parents[3]
 GROUPS = {"sdk": ["app-1", "app-2"], "app-3": ["app-3"], "zk-1": ["app-1", "zk-1"]}
 
 
@@ -52,18 +49,10 @@ def test_a_command_refuses_a_group_before_it_connects(
     tmp_path: Path, words: tuple[str, ...]
 ) -> None:
     inventory = tmp_path / "fleet.py"
-    inventory.write_text("sdk = ['192.0.2.1', '192.0.2.2']\n")
-    run = subprocess.run(
-        [sys.executable, "-m", "deploy.cli", "-i", str(inventory), *words, "sdk", "-y"],
-        cwd=ROOT,
-        env={**os.environ, "HOME": str(tmp_path)},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    inventory.write_text("sdk = ['127.0.0.2', '127.0.0.3']\n")
+    run = dockyard(tmp_path, "-i", str(inventory), *words, "sdk", "-y")
     said = run.stdout + run.stderr
     assert run.returncode == 1, said
-    assert "sdk: expected the name of one host, found a group that means 192.0.2.1" in said
+    assert "sdk: expected the name of one host, found a group that means 127.0.0.2" in said
     assert f"pyinfra {inventory} deploy/{words[0]}.py --limit 'sdk'" in said
     assert "Connecting" not in said
