@@ -177,10 +177,10 @@ def _list(path: Path, inventory: str, name: str, wanted: dict[str, Any], yes: bo
             return
         after = list_edit.added(before, name, entry)
         click.echo(_diff(path, before, after), err=True, nl=False)
-        if not yes and not sys.stdin.isatty():
-            text = "there is no terminal to ask on before the list is written; add -y"
-            raise click.UsageError(text)
         if not yes:
+            if not sys.stdin.isatty():
+                text = "there is no terminal to ask on before the list is written; add -y"
+                raise click.UsageError(text)
             click.confirm(f"Write {_short(path)}, and take {name} in?", abort=True, err=True)
         if path.read_bytes().decode() != before:
             raise host_list.ListError("was changed meanwhile; run again")
@@ -251,10 +251,11 @@ def _run(inventory: str, path: Path, name: str, access: dict[str, Any], yes: boo
     exit_code = _ended(words)
     if exit_code:
         go_on = "Mend what is told above (in that list, where the address was wrong), and go on"
+        if exit_code == INTERRUPTED:
+            go_on = "Go on"
         click.echo(
             f"dockyard bootstrap: {name} stays listed in {_short(path)}: deploys of all hosts want "
-            f"it, too. {'Go on' if exit_code == INTERRUPTED else go_on} with the same command, or:"
-            f"\n    {shlex.join(words)}\n"
+            f"it, too. {go_on} with the same command, or:\n    {shlex.join(words)}\n"
             f"To take it back: dockyard hostkeys forget {name}, then delete its lines there.",
             err=True,
         )

@@ -98,29 +98,26 @@ def changes(member: Member) -> Iterator[SetupChange]:
         yield from _lock_changes(member, user, found)
 
 
-def _user_changes(member: Member, user: UserSpec, found: Account | None) -> list[SetupChange]:
+def _user_changes(member: Member, user: UserSpec, found: Account | None) -> Iterator[SetupChange]:
     """Who is made has no password, which counts as locked: an sshd without PAM minds that."""
     if user.is_root:
-        return []
+        return
     has_pam = member.observed.setup.sshd.get("usepam") != "no"
     unbar = script("password", user.name)
     if found is None:
         uid = "" if user.uid is None else f" with UID {user.uid}"
         gap = Gap(f"user {user.name}", f"there{uid}", "absent")
         steps = [] if has_pam else [unbar]
-        return change(member, f"make the user {user.name}{uid}", [gap], *steps, kind="user")
-    gaps = [Gap(f"user {user.name} shell", user.shell, found.shell)]
-    found_changes = change(
-        member,
-        f"give the user {user.name} the shell {user.shell}",
-        gaps if found.shell != user.shell else [],
-        kind="user",
-    )
+        yield from change(member, f"make the user {user.name}{uid}", [gap], *steps, kind="user")
+        return
+    if found.shell != user.shell:
+        gap = Gap(f"user {user.name} shell", user.shell, found.shell)
+        action = f"give the user {user.name} the shell {user.shell}"
+        yield from change(member, action, [gap], kind="user")
     if found.is_barred and not has_pam:
         gap = Gap(f"user {user.name} password", "none, and not locked", "locked")
         action = f"have sshd, which is without PAM, let {user.name} in by its keys"
-        found_changes += change(member, action, [gap], unbar, kind="user")
-    return found_changes
+        yield from change(member, action, [gap], unbar, kind="user")
 
 
 def _key_changes(member: Member, user: UserSpec, found: Account | None) -> list[SetupChange]:

@@ -25,7 +25,8 @@ def looked_at(spec: HostSetupSpec) -> Asked:
     if user := spec.user:
         setup.append(("user", user.name))
         setup += [("user", str(user.uid))] if user.uid is not None else []
-        setup.append(("sshd", "-"))
+        if user.lock_passwords or not user.is_root:
+            setup.append(("sshd", "-"))
         paths.append(user.shell)
         if user.sudo and not user.is_root:
             setup.append(("sudoers", "-"))

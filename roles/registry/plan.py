@@ -103,20 +103,20 @@ def leaving_problems(fleet: Fleet, going: Collection[str]) -> list[Problem]:
     """
     leavers = [member.name for member in members(fleet) if member.name in going]
     stay = [member for member in members(fleet) if member.name not in going]
-    silent = [m.name for m in stay if not serving(m.observed, server(m).container)]
-    if not leavers or (stay and not silent):
+    if not leavers:
         return []
+    if not stay:
+        text = (
+            f"would leave no server in the ensemble {ensemble(fleet)}: it would serve nobody; "
+            "have another host join the group `registry` first"
+        )
+        return [Problem(", ".join(leavers), "registry.server", text)]
     text = (
         f"does not run, and stays in the ensemble {ensemble(fleet)}: nobody may leave it "
         "meanwhile; start it (deploy/soa.py), or have it leave, too"
     )
-    if stay:
-        return [Problem(name, "registry.server", text) for name in silent]
-    text = (
-        f"would leave no server in the ensemble {ensemble(fleet)}: it would serve nobody; have "
-        "another host join the group `registry` first"
-    )
-    return [Problem(", ".join(leavers), "registry.server", text)]
+    silent = [m.name for m in stay if not serving(m.observed, server(m).container)]
+    return [Problem(name, "registry.server", text) for name in silent]
 
 
 def container(fleet: Fleet, member: Member) -> ContainerSpec:

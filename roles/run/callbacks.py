@@ -91,6 +91,11 @@ def is_other_key(why: str) -> bool:
     return "host key" in why.lower()
 
 
+def is_no_login(why: str) -> bool:
+    """Whether a host was reached, and let nobody in."""
+    return "authentication" in why.lower()
+
+
 def unreached(name: str, why: str) -> str:
     """That a host was not connected to, and what to do where it may be another one."""
     if not is_other_key(why):

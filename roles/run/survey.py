@@ -27,7 +27,7 @@ from roles.proxy import plan as proxy
 from roles.registry import plan as registry
 from roles.release import plan as release
 from roles.run import asked, away, busy, conflicts, lease, moving, options, report
-from roles.run.callbacks import is_other_key, unreached
+from roles.run.callbacks import is_no_login, is_other_key, unreached
 from roles.run.changes import Change
 from roles.run.current import is_surveyed, remember, surveyed_fleet
 from roles.run.fleet import Fleet
@@ -229,7 +229,7 @@ def _unreachable_problems(
             count = len(missed)
             go_on = f"--data rollout.max_unreachable={count}"
             mend = "can't be reached; mend that,"
-            if "authentication" in why.lower():
+            if is_no_login(why):
                 mend = "lets no such login in; mend that, or take it in (dockyard bootstrap),"
             text = f"{mend} or go on without by {go_on}"
             yield Problem(host.name, "connection", f"{text} (it is {allowed}): {why}")
