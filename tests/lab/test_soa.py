@@ -127,7 +127,7 @@ def test_on_a_terminal_it_asks_once_and_changes_nothing_before_the_answer(fleet:
     host = fleet.registry
     host.run("docker stop osp-sdk")
     refused = fleet.checkout.start(fleet.inventory, stdin="terminal")
-    refused.wait_for("Press Enter (or y) to make")
+    refused.wait_for(r"Press Enter \(or y\) to make")
     refused.type("no\n")
     run = refused.wait(60)
     assert (run.exit_code, "Nothing was changed" in run.output) == (1, True)
@@ -136,7 +136,7 @@ def test_on_a_terminal_it_asks_once_and_changes_nothing_before_the_answer(fleet:
     assert not containers(host)["osp-sdk"].running
 
     interrupted = fleet.checkout.start(fleet.inventory, stdin="terminal")
-    interrupted.wait_for("Press Enter (or y) to make")
+    interrupted.wait_for(r"Press Enter \(or y\) to make")
     interrupted.interrupt()
     run = interrupted.wait(60)
     assert run.exit_code == 130, run.output
@@ -144,7 +144,7 @@ def test_on_a_terminal_it_asks_once_and_changes_nothing_before_the_answer(fleet:
     assert not containers(host)["osp-sdk"].running
 
     accepted = fleet.checkout.start(fleet.inventory, stdin="terminal")
-    accepted.wait_for("Press Enter (or y) to make")
+    accepted.wait_for(r"Press Enter \(or y\) to make")
     assert not containers(host)["osp-sdk"].running
     accepted.type("\n")
     run = accepted.wait(60)
