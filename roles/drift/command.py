@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from roles.run.loading import quickly
+
 if TYPE_CHECKING:
     from roles.drift.model import Report
 
@@ -60,7 +62,8 @@ def drift(
     sys.path.insert(0, str(ROOT))
     os.chdir(ROOT)
     with _as_errors(), _alone(history["record"]):
-        from roles.drift.process import check_inventory
+        with quickly():
+            from roles.drift.process import check_inventory
 
         report = check_inventory(path, given["limit"], data, str(ROOT))
         if form == "table" or not (fix and report.drift):  # a program reads one report

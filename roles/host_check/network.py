@@ -66,10 +66,10 @@ def ports(host: Subject) -> Judged:
     ours = set(_own_ports(host))
     holders = {listener.port: listener.process for listener in host.fitness.listeners}
     taken = [
-        f"{port} ({role}) by {_named(holders.get(port))}"
+        f"{port} ({role}) by {_named(holders[port])}"
         for role, part in host.parts.items()
         for port in part.host_ports
-        if port in host.observed.listening and port not in ours
+        if port in holders and port not in ours
     ]
     if taken:
         return failed(f"taken: {', '.join(taken)}")

@@ -175,8 +175,6 @@ class Observed:
     containers: tuple[Container, ...] = ()
     networks: frozenset[str] = frozenset()
     """The engine's networks, by name; empty where it tells none, or was not asked."""
-    listening: frozenset[int] = frozenset()
-    """TCP ports that something on the host listens on."""
     paths: Mapping[str, Path] = field(default_factory=dict)
     """The paths that were asked for and exist."""
     first_lines: Mapping[str, str] = field(default_factory=dict)

@@ -121,7 +121,6 @@ def _observed(sections: dict[str, list[str]]) -> Observed:
             )
         ),
         networks=frozenset(sections.get("networks", [])),
-        listening=frozenset(int(line.rpartition(":")[2]) for line in sections["listening"]),
         paths={a[1]: Path(kind=a[2], owner=a[3], mode=a[4]) for a in asked if a[0] == "path"},
         first_lines={a[1]: "|".join(a[2:]) for a in asked if a[0] == "file"},
         newest={a[1]: Newest(a[2], tuple(a[3].split())) for a in asked if a[0] == "newest"},

@@ -30,26 +30,40 @@ ask() {
 # First of all, and last: whoever begins to change the host in between has raised what this tells.
 lease() {
     section "$1"
-    printf 'now=%s\n' "$(date +%s | tr -cd 0-9 | head -c 20)"
+    now=$(date +%s)
+    case $now in *[!0-9]*) now= ;; esac
+    printf 'now=%s\n' "$now"
     record=/var/lib/dockyard/lease/record
-    [ ! -r "$record" ] || head -c 2000 "$record" | sed 's/^/|/'
+    [ ! -r "$record" ] || sed -n '1,6s/^/|/p' "$record"
 }
 lease lease
 
+# "NAME RELEASE MACHINE": of these the name alone can hold spaces.
+told=$(uname -nrm)
+architecture=${told##* }
+told=${told% *}
+kernel=${told##* }
+host_name=${told% *}
+
+has_overlay=
+while read -r first second; do
+    case $second$first in overlay*) has_overlay=yes ;; esac
+done </proc/filesystems
+
 section host
 printf 'user_id=%s\n' "$(id -u)"
-kernel=$(uname -r)
 printf 'kernel=%s\n' "$kernel"
-printf 'architecture=%s\n' "$(uname -m)"
+printf 'architecture=%s\n' "$architecture"
 printf 'userland_bits=%s\n' "$(getconf LONG_BIT 2>/dev/null)"
 printf 'init=%s\n' "$(if [ -d /run/systemd/system ]; then echo systemd; else cat /proc/1/comm; fi)"
-printf 'overlay=%s\n' "$(
-    if grep -qw overlay /proc/filesystems || modprobe -qn overlay >/dev/null 2>&1; then echo yes; fi)"
+printf 'overlay=%s\n' "$([ -n "$has_overlay" ] || modprobe -qn overlay >/dev/null 2>&1 && echo yes)"
 
 # Hosts of the first decade have no os-release.
 section os_release
 if [ -f /etc/os-release ]; then
-    grep -E '^[A-Z_]+=' /etc/os-release
+    while IFS= read -r line || [ -n "$line" ]; do
+        case $line in [A-Z]*=*) printf '%s\n' "$line" ;; esac
+    done </etc/os-release
 elif [ -f /etc/redhat-release ]; then
     awk 'NR == 1 && match($0, /[0-9]+(\.[0-9]+)*/) {
         printf "ID=%s\nVERSION_ID=%s\n", ($1 == "CentOS" ? "centos" : "rhel"), substr($0, RSTART, RLENGTH)
@@ -70,14 +84,15 @@ bounded_by 10 ip -o -6 addr show 2>/dev/null
 section routes
 ip -o -4 route show table main
 bounded_by 10 ip -o -6 route show table main 2>/dev/null | sed 's|^default |::/0 |'
-section listening
-ss -ltn 2>/dev/null | awk '$1 == "LISTEN" { print $4 }'
+section listeners
+ss -ltnp 2>/dev/null | awk '$1 == "LISTEN"'
 
 # What dpkg wants with a package and what it has come to ("ii", "hi", "iF"...); rpm knows no such.
 section packages
 {
     dpkg-query -W -f '${db:Status-Abbrev}|${Package}|${Version}\n' 2>/dev/null
-    rpm -qa --qf 'ii|%{NAME}|%{EPOCHNUM}:%{VERSION}-%{RELEASE}\n' 2>/dev/null | sed 's/|0:/|/'
+    ! command -v rpm >/dev/null ||
+        rpm -qa --qf 'ii|%{NAME}|%{EPOCHNUM}:%{VERSION}-%{RELEASE}\n' 2>/dev/null | sed 's/|0:/|/'
 } | grep -E '^[^|]*\|(docker|containerd|runc|moby|podman-docker|lxc-docker)'
 section excluded
 for file in /etc/dnf/dnf.conf /etc/yum.conf; do
@@ -87,14 +102,22 @@ for file in /etc/dnf/dnf.conf /etc/yum.conf; do
         list { sub(/^[^ \t][^=]*=/, ""); gsub(/,/, " "); print }' "$file"
 done
 
-of_unit() { printf '%s\n' "$units" | sed -n "/^Id=$1\.service\$/,/^\$/s/^$2=//p"; }
 section service
-units=
+firewalld=
 if [ -d /run/systemd/system ]; then
     units=$(bounded_by 10 systemctl show -p Id -p UnitFileState -p ActiveState \
         docker.service firewalld.service 2>/dev/null)
-    printf 'enabled=%s\n' "$(of_unit docker UnitFileState)"
-    printf 'active=%s\n' "$(of_unit docker ActiveState)"
+    unit=
+    while IFS== read -r key value; do
+        case $key:$unit in
+        Id:*) unit=$value ;;
+        UnitFileState:docker.service) printf 'enabled=%s\n' "$value" ;;
+        ActiveState:docker.service) printf 'active=%s\n' "$value" ;;
+        ActiveState:firewalld.service) firewalld=$value ;;
+        esac
+    done <<end
+$units
+end
 elif [ -x /etc/init.d/docker ]; then
     for link in /etc/rc[2-5].d/S??docker; do
         [ ! -e "$link" ] || { echo enabled=enabled && break; }
@@ -102,15 +125,53 @@ elif [ -x /etc/init.d/docker ]; then
     ! bounded_by 10 service docker status >/dev/null 2>&1 || echo active=active
 fi
 
+# What makes a host fit for containers, and what Dockyard keeps there. Every line starts with a word or a sign of
+# ours, whatever a file says. To start a program costs more than all that is read here: one reads all files, and the
+# shell does what else it can.
+of_files() {
+    for word; do
+        shift
+        case $word in
+        of=*) set -- "$@" "$word" ;;
+        *) [ ! -f "$word" ] || [ ! -r "$word" ] || set -- "$@" "$word" ;;
+        esac
+    done
+    awk '
+        function heading(name) { if (name != section) print "\n@@" name; section = name }
+        FNR == 1 { size = 0 }
+        { size += length($0) + 1 }
+        of == "status" && /^Seccomp:/ { seccomp = "yes" }
+        of == "mounts" && $3 == "cgroup" { sub(/.*\//, "", $2); mounted = mounted $2 " " }
+        of == "memory" && /^Mem(Total|Free|Available):/ { memory = memory $1 $2 " " }
+        of == "ipv6" && $4 == "00" { ipv6 = $NF }
+        of == "ufw" && tolower($0) ~ /^enabled=yes/ { ufw = 1 }
+        of == "seen" && ($0 == "addrtype" || $0 == "nat" || $0 == "MASQUERADE") {
+            heading("features")
+            print "seen=" ($0 == "addrtype" ? "xt_addrtype" : "nf_nat")
+        }
+        of == "engine" && size <= 65536 { heading("daemon_json"); print "|" $0 }
+        of == "drained" && FNR == 1 { heading("drained"); print "|" substr($0, 1, 4096) }
+        # Of a record the head alone: the rest may be secret.
+        (of == "record" || of == "current" || of == "pins") && FNR == 1 {
+            heading("releases")
+            print of "|" (of == "pins" ? $0 : substr($0, 1, 4096))
+        }
+        of == "updated" && FNR == 1 { heading("updated"); print }
+        END {
+            heading("fitness")
+            print "seccomp=" seccomp "\nmounted=" mounted "\nmemory=" memory "\nipv6=" ipv6
+            if (ufw) print "firewall=ufw"
+        }' "$@" </dev/null 2>/dev/null
+}
 section daemon_json
-if [ -f /etc/docker/daemon.json ]; then
-    echo present
-    head -c 65536 /etc/docker/daemon.json | sed 's/^/|/'
-fi
+[ ! -f /etc/docker/daemon.json ] || echo present
+of_files of=status /proc/self/status of=mounts /proc/self/mounts of=memory /proc/meminfo of=ipv6 /proc/net/if_inet6 \
+    of=ufw /etc/ufw/ufw.conf \
+    of=seen /proc/net/ip_tables_matches /proc/net/ip_tables_names /proc/net/ip_tables_targets \
+    of=engine /etc/docker/daemon.json of=drained /var/lib/dockyard/drained \
+    of=record /var/lib/dockyard/releases/*.json of=current /var/lib/dockyard/releases/current \
+    of=pins /var/lib/dockyard/pin.json of=updated /var/lib/dockyard/updated/*
 
-# What makes a host fit for containers. Every line starts with a word of ours, whatever a file says.
-# The shell does by itself what it can: to start a program costs more than all that is read here.
-first() { head -n 1 -- "$1" 2>/dev/null | head -c 200; }
 # sysctls BEFORE AFTER NAME... Not by the shell's own `read`: some take one byte at a time, and such a file
 # gives but the first.
 sysctls() {
@@ -125,6 +186,7 @@ sysctls() {
         }
     }' "$@" 2>/dev/null
 }
+of_sysfs() { [ ! -r "$1" ] || { IFS= read -r line <"$1" && printf '%s' "$line"; }; }
 line_ends=$(printf '\n\r')
 say() {
     case $2 in
@@ -136,36 +198,25 @@ say() {
 section fitness
 say time "$(date +%s.%N)"
 say namespaces "$(cd /proc/self/ns 2>/dev/null && echo *)"
-say seccomp "$(sed -n 's/^Seccomp:.*/yes/p' /proc/self/status)"
 sysctls . = net.ipv4.ip_forward net.bridge.bridge-nf-call-iptables kernel.keys.root_maxkeys \
     kernel.keys.maxkeys user.max_user_namespaces kernel.unprivileged_userns_clone
-say mounted "$(awk '$3 == "cgroup" { print $2 }' /proc/self/mounts | while read -r path; do
-    printf '%s,' "${path##*/}"
-done | tr , ' ')"
-say memory "$(awk '/^Mem(Total|Free|Available):/ { printf "%s%s ", $1, $2 }' /proc/meminfo)"
-say name "$(uname -n)"
-say addresses "$(timeout 3 getent ahosts "$(uname -n)" | awk '!seen[$1]++ { print $1 }')"
-say ipv6 "$(awk '$4 == "00" { print $NF }' /proc/net/if_inet6 2>/dev/null)"
-say selinux "$(first /sys/fs/selinux/enforce)"
-say apparmor "$(first /sys/module/apparmor/parameters/enabled)"
+say name "$host_name"
+say addresses "$(timeout 3 getent ahosts "$host_name" | while read -r address _; do echo "$address"; done)"
+say selinux "$(of_sysfs /sys/fs/selinux/enforce)"
+say apparmor "$(of_sysfs /sys/module/apparmor/parameters/enabled)"
 say apparmor_parser "$(command -v apparmor_parser)"
-[ "$(of_unit firewalld ActiveState)" != active ] || say firewall firewalld
-! grep -qsi '^ENABLED=yes' /etc/ufw/ufw.conf || say firewall ufw
+[ "$firewalld" != active ] || say firewall firewalld
 
 # The kernel's own list of what it was built with, the running one's first.
 kernel_config() {
     for file in /proc/config.gz "/boot/config-$kernel" "/lib/modules/$kernel/config" \
         "/lib/modules/$kernel/build/.config"; do
         case $file in
-        *.gz) [ -r "$file" ] && zcat "$file" 2>/dev/null && return ;;
+        *.gz) [ -r "$file" ] && gzip -dc "$file" 2>/dev/null && return ;;
         *) [ -r "$file" ] && cat "$file" && return ;;
         esac
     done
 }
-
-# Who has sent this host away: one line of JSON.
-section drained
-head -c 4096 /var/lib/dockyard/drained 2>/dev/null | head -n 1 | sed 's/^/|/'
 
 section kernel_config
 options=$(kernel_config | grep -E '^CONFIG_(OVERLAY_FS|BRIDGE|BRIDGE_NETFILTER|VETH|(NF|IP_NF|NETFILTER_XT|NFT)_[A-Z_]*(NAT|NAT_IPV4|CONNTRACK|MASQUERADE|ADDRTYPE)|NF_TABLES|SECCOMP|SECCOMP_FILTER|KEYS|NAMESPACES|(NET|PID|IPC|UTS|USER)_NS|CGROUPS|CGROUP_(DEVICE|FREEZER|PIDS|SCHED)|CPUSETS|MEMCG|BLK_CGROUP|POSIX_MQUEUE)=')
@@ -173,12 +224,9 @@ printf '%s\n' "$options"
 
 section features
 [ ! -d "/lib/modules/$kernel" ] || echo modules=yes
-grep -qw overlay /proc/filesystems && echo seen=overlay
+[ -z "$has_overlay" ] || echo seen=overlay
 [ ! -d /proc/sys/net/bridge ] || echo seen=br_netfilter
 [ ! -d /proc/sys/net/netfilter ] || echo seen=nf_conntrack
-grep -qsx addrtype /proc/net/ip_tables_matches && echo seen=xt_addrtype
-grep -qsx nat /proc/net/ip_tables_names && echo seen=nf_nat
-grep -qsx MASQUERADE /proc/net/ip_tables_targets && echo seen=nf_nat
 # What is built in shows in none of these; the kernel's symbols tell, where its list does not. They
 # are a hundred thousand.
 [ -n "$options" ] || timeout 3 awk '
@@ -193,7 +241,7 @@ grep -qsx MASQUERADE /proc/net/ip_tables_targets && echo seen=nf_nat
 for name in overlay bridge veth br_netfilter nf_nat iptable_nat nf_conntrack xt_addrtype ipt_addrtype; do
     if [ -d "/sys/module/$name" ]; then
         echo "seen=$name"
-    elif modprobe -qn "$name" >/dev/null 2>&1; then
+    elif [ -d "/lib/modules/$kernel" ] && modprobe -qn "$name" >/dev/null 2>&1; then
         echo "loadable=$name"
     fi
 done
@@ -202,9 +250,6 @@ done
 section conflicting
 [ ! -e /snap/bin/docker ] || echo 'name=docker (snap)'
 
-section listeners
-ss -ltnp 2>/dev/null | awk '$1 == "LISTEN"'
-
 # What a path lies on: its nearest parent that exists.
 disk() {
     place=$1
@@ -212,7 +257,8 @@ disk() {
         place=${place%/*}
         place=${place:-/}
     done
-    said=$(timeout 5 stat -f -c '%S %b %a %c %d|%T' -- "$place" 2>/dev/null | head -n 1)
+    said=$(timeout 5 stat -f -c '%S %b %a %c %d|%T' -- "$place" 2>/dev/null)
+    said=${said%%[$line_ends]*}
     ftype=
     [ "${said#*|}" != xfs ] || ftype=$(xfs_info "$(df -P -- "$place" | awk 'END { print $NF }')" 2>/dev/null |
         sed -n 's/.*ftype=\([01]\).*/\1/p' | head -n 1)
@@ -316,9 +362,10 @@ all_sum() {
     [ $# -eq 0 ] || sha256sum -- "$@" 2>/dev/null |
         sed -n 's/^\\\{0,1\}\([0-9a-f]\{64\}\)  \(.*\)$/sum|\2|\1/p'
 }
+first_line() { head -n 1 -- "$1" | head -c 1000; }
 all_file() {
     for path; do
-        [ -f "$path" ] && printf 'file|%s|%s\n' "$path" "$(head -n 1 -- "$path" | head -c 1000)"
+        [ -f "$path" ] && printf 'file|%s|%s\n' "$path" "$(first_line "$path")"
     done
 }
 all_newest() {
@@ -397,59 +444,166 @@ all_block() {
 section setup
 for kind in user sysctl module unit hosts zone sudoers sshd block; do gather "$kind" "$@"; done
 
-# Of a record the head alone: the rest may be secret.
-section releases
-for file in /var/lib/dockyard/releases/*.json; do
-    [ ! -f "$file" ] || printf 'record|%s\n' "$(head -n 1 -- "$file" | head -c 4096)"
-done
-[ ! -f /var/lib/dockyard/releases/current ] || printf 'current|%s\n' "$(first /var/lib/dockyard/releases/current)"
-[ ! -f /var/lib/dockyard/pin.json ] || printf 'pins|%s\n' "$(head -n 1 /var/lib/dockyard/pin.json)"
+# What the engine says. Its own socket is asked where that can be, by one process: each start of `docker` costs
+# more than all the rest of this. Ends with 0 when all is told, with 124 where the engine did not answer in time, and
+# with another status, having told nothing, where `docker` is to be asked instead.
+socket_says() {
+    [ -z "$DOCKER_CONTEXT" ] && command -v perl >/dev/null || return 1
+    ! grep -qs '"currentContext"' "${DOCKER_CONFIG:-$HOME/.docker}/config.json" || return 1
+    case ${DOCKER_HOST:=unix:///var/run/docker.sock} in unix://*) ;; *) return 1 ;; esac
+    [ -S "${DOCKER_HOST#unix://}" ] || return 1
+    perl -e '
+        my ($socket, $limit_s, $networks) = @ARGV;
+        my $string = qr/"(?:[^"\\]++|\\.)*+"/;
+        $SIG{ALRM} = sub { exit 124 };
+        $SIG{__DIE__} = sub { exit 1 };
 
-if command -v docker >/dev/null; then
+        # What the engine answers; undef where it has no such thing any more.
+        sub get {
+            my ($path) = @_;
+            alarm($limit_s < 1 ? 1 : $limit_s);
+            my $engine;
+            socket($engine, 1, 1, 0) && connect($engine, pack "SZ108", 1, $socket) or die;
+            syswrite($engine, "GET $path HTTP/1.0\r\nHost: docker\r\n\r\n") or die;
+            local $/;
+            my ($head, $body) = split /\r\n\r\n/, scalar <$engine>, 2;
+            alarm 0;
+            my ($status) = $head =~ m{^HTTP/1\.\d (\d+) .*^Server: Docker/}ms or die;
+            return undef if $status == 404;
+            $body =~ s/\s+$//;
+            $status == 200 && $body !~ /\n/ or die;
+            return $body;
+        }
+
+        # The text of the value that begins where the last match ended.
+        sub value {
+            my ($depth, $from) = (0, pos $_[0]);
+            do {
+                $_[0] =~ /\G[:,]?(?:$string|([\[{])|([\]}])|[^"\[\]{}:,]++)/gc or die;
+                $depth += $1 ? 1 : $2 ? -1 : 0;
+            } while $depth > 0;
+            return substr $_[0], $from, pos($_[0]) - $from;
+        }
+        sub members {
+            my ($object, %found) = @_;
+            return () if ($object || "null") eq "null";
+            $object =~ /^\{/g or die;
+            $found{$1} = value($object) while $object =~ /\G,?"((?:[^"\\]++|\\.)*+)":/gc;
+            $object =~ /\G\}$/ or die;
+            return %found;
+        }
+        sub elements {
+            my ($array, @found) = @_;
+            return () if $array eq "null";
+            $array =~ /^\[/g or die;
+            until ($array =~ /\G\]$/gc) {
+                $array =~ /\G,/gc;
+                push @found, value($array);
+            }
+            return @found;
+        }
+
+        my @told;
+        my %version = members(get("/version") || die);
+        push @told, "@\@docker", "version=" . substr($version{Version} || die, 1, -1), "@\@containers";
+        my @ours;
+        for (elements(get("/containers/json?all=1") || die)) {
+            my %container = members($_);
+            my ($name) = grep !m{^"/.*/}, elements($container{Names});
+            $name =~ s{^"/}{"} or die;
+            push @told, qq({"name":$name,"image":$container{Image},"state":$container{State}});
+            my %label = members($container{Labels});
+            push @ours, substr $container{Id}, 1, -1 if ($label{"dockyard.part"} || q("")) ne q("");
+        }
+        my (%images, %of_ours);
+        push @told, "@\@inspect";
+        for (@ours) {
+            my $found = get("/containers/$_/json") or next;
+            push @told, $found;
+            my %container = members($found);
+            $images{$container{Image}} = $of_ours{$container{Image}} = 1;
+        }
+        for (elements(get("/images/json") || die)) {
+            my %image = members($_);
+            $images{$image{Id}} = 1;
+        }
+        my (@configs, $driver);
+        push @told, "@\@images";
+        for (sort keys %images) {
+            my %image = members(get("/images/" . substr($_, 1, -1) . "/json") || next);
+            my %root = members($image{RootFS});
+            my %graph = members($image{GraphDriver});
+            $driver ||= $graph{Name};
+            push @told, qq({"id":$image{Id},"tags":$image{RepoTags},"layers":) . ($root{Layers} || "null") . "}";
+            # Of our containers images what these say themselves; of others that may be secret.
+            push @configs, qq({"id":$image{Id},"config":$image{Config}}) if $of_ours{$_};
+        }
+        unless ($driver) {
+            my %info = members(get("/info") || die);
+            $driver = $info{Driver};
+        }
+        push @told, "@\@image_configs", @configs, "@\@docker", "driver=" . substr($driver, 1, -1);
+        if ($networks) {
+            push @told, "@\@networks";
+            for (elements(get("/networks") || die)) {
+                my %network = members($_);
+                push @told, substr $network{Name}, 1, -1;
+            }
+        }
+        print "\n", map "$_\n", @told;
+    ' "${DOCKER_HOST#unix://}" "$docker_limit_s" "$networks" </dev/null 2>/dev/null
+}
+command_says() {
     section docker
     answer=$(bounded version --format '{{.Server.Version}}' 2>&1)
     code=$?
     version=$(printf '%s\n' "$answer" | tail -n 1)
-    case $code$version in 0[0-9]*.*) ;; *) version= ;; esac  # others answer to the name, too
-    if [ -n "$version" ]; then
-        printf 'version=%s\n' "$version"
-        section containers
-        ask ps -a --no-trunc \
-            --format '{{.ID}} {{if .Label "dockyard.part"}}ours{{else}}-{{end}} {"name":{{json .Names}},"image":{{json .Image}},"state":{{json .State}}}'
-        printf '%s\n' "$answer" | cut -d' ' -f3-
-        ours=$(printf '%s\n' "$answer" | awk '$2 == "ours" { print $1 }')
-        section inspect
-        answer=
-        [ -z "$ours" ] || ask inspect $ours --format '{{json .}}'
-        printf '%s\n' "$answer"
-        from=$(printf '%s\n' "$answer" | grep -oE '"Image":"(sha256:)?[0-9a-f]{64}"' | cut -d'"' -f4)
-        section updated
-        cat /var/lib/dockyard/updated/* 2>/dev/null
-        ask image ls -q --no-trunc
-        images=$(printf '%s\n' $answer $from | sort -u)
-        answer=
-        [ -z "$images" ] || ask image inspect $images --format '{{.Id}} {{with .GraphDriver}}{{.Name}}{{end}} {"id":{{json .Id}},"tags":{{json .RepoTags}},"layers":{{json .RootFS.Layers}}}
-{{.Id}} config {"id":{{json .Id}},"config":{{json .Config}}}'
-        section images
-        printf '%s\n' "$answer" | awk '$2 != "config"' | cut -d' ' -f3-
-        # Of our containers' images what these say themselves; of others' that may be secret.
-        section image_configs
-        printf '%s\n' "$answer" | awk -v from=" $(echo $from) " \
-            '$2 == "config" && index(from, " " $1 " ")' | cut -d' ' -f3-
-        section docker
-        driver=$(printf '%s\n' "$answer" | awk 'NR == 1 && NF > 2 { print $2 }')
-        [ -n "$driver" ] || { ask info --format '{{.Driver}}' && driver=$answer; }
-        printf 'driver=%s\n' "$driver"
-        if [ -n "$networks" ]; then
-            section networks
-            ask network ls --format '{{.Name}}'
-            printf '%s\n' "$answer"
-        fi
-        [ -z "$hung" ] || { section docker; printf 'exit=%s\n' "$hung"; }
-    else
+    case $code$version in 0[0-9]*.*) ;; *) version= ;; esac # others answer to the name, too
+    if [ -z "$version" ]; then
         printf 'exit=%s\n' "$code"
         printf '%s\n' "$answer" | sed 's/^/|/'
+        return
     fi
+    printf 'version=%s\n' "$version"
+    section containers
+    ask ps -a --no-trunc \
+        --format '{{.ID}} {{if .Label "dockyard.part"}}ours{{else}}-{{end}} {"name":{{json .Names}},"image":{{json .Image}},"state":{{json .State}}}'
+    printf '%s\n' "$answer" | cut -d' ' -f3-
+    ours=$(printf '%s\n' "$answer" | awk '$2 == "ours" { print $1 }')
+    section inspect
+    answer=
+    [ -z "$ours" ] || ask inspect $ours --format '{{json .}}'
+    printf '%s\n' "$answer"
+    from=$(printf '%s\n' "$answer" | grep -oE '"Image":"(sha256:)?[0-9a-f]{64}"' | cut -d'"' -f4)
+    ask image ls -q --no-trunc
+    images=$(printf '%s\n' $answer $from | sort -u)
+    answer=
+    [ -z "$images" ] || ask image inspect $images --format '{{.Id}} {{with .GraphDriver}}{{.Name}}{{end}} {"id":{{json .Id}},"tags":{{json .RepoTags}},"layers":{{json .RootFS.Layers}}}
+{{.Id}} config {"id":{{json .Id}},"config":{{json .Config}}}'
+    section images
+    printf '%s\n' "$answer" | awk '$2 != "config"' | cut -d' ' -f3-
+    # Of our containers' images what these say themselves; of others' that may be secret.
+    section image_configs
+    printf '%s\n' "$answer" | awk -v from=" $(echo $from) " \
+        '$2 == "config" && index(from, " " $1 " ")' | cut -d' ' -f3-
+    section docker
+    driver=$(printf '%s\n' "$answer" | awk 'NR == 1 && NF > 2 { print $2 }')
+    [ -n "$driver" ] || { ask info --format '{{.Driver}}' && driver=$answer; }
+    printf 'driver=%s\n' "$driver"
+    if [ -n "$networks" ]; then
+        section networks
+        ask network ls --format '{{.Name}}'
+        printf '%s\n' "$answer"
+    fi
+    [ -z "$hung" ] || { section docker; printf 'exit=%s\n' "$hung"; }
+}
+if command -v docker >/dev/null; then
+    socket_says
+    case $? in
+    0) ;;
+    124) section docker && echo exit=124 ;;
+    *) command_says ;;
+    esac
 fi
 lease lease_after
 section end

@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from pyinfra.api import Config, State
+from pyinfra.api import Config, Host, Inventory, State
 from pyinfra.api.exceptions import PyinfraError
 from pyinfra.context import ctx_config, ctx_state
-from pyinfra_cli.cli import _apply_inventory_limit
 from pyinfra_cli.exceptions import CliError
 from pyinfra_cli.inventory import make_inventory_from_files
 
@@ -39,7 +38,17 @@ def loaded(
             inventory = make_inventory_from_files(path, override_data=dict(data or {}), cwd=folder)
             if before:
                 before(state)
-            state.init(inventory, config, initial_limit=_apply_inventory_limit(inventory, limit))
+            state.init(inventory, config, initial_limit=_limited(inventory, limit))
         except (CliError, PyinfraError, SyntaxError) as error:
             raise Unusable(f"{path}: {error}") from error
         yield state
+
+
+def _limited(inventory: Inventory, limit: Sequence[str]) -> list[Host] | None:
+    """The hosts that are meant. pyinfra's whole command, which is slow to load, knows them."""
+    if not limit:
+        return None
+    from pyinfra_cli.cli import _apply_inventory_limit
+
+    meant: list[Host] | None = _apply_inventory_limit(inventory, limit)
+    return meant

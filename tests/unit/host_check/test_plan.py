@@ -259,17 +259,16 @@ FAILS = [
     (
         "ports",
         bare(
-            listening=frozenset({22, 1080, 2081}),
-            fitness=fit(listeners=(Listener(1080, "nginx"), Listener(2081, None))),
+            fitness=fit(
+                listeners=(Listener(22, "sshd"), Listener(1080, "nginx"), Listener(2081, None))
+            ),
         ),
         {},
         "taken: 1080 (soa_engine) by nginx, 2081 (proxy) by a process that the host does not name",
     ),
     (
         "ports",
-        fitted(
-            listening=frozenset({1080}), fitness=fit(listeners=(Listener(1080, "docker-proxy"),))
-        ),
+        fitted(fitness=fit(listeners=(Listener(1080, "docker-proxy"),))),
         {},
         "taken: 1080 (soa_engine) by a container that is not Dockyard's (docker-proxy)",
     ),
@@ -556,8 +555,13 @@ PASSES = [
     (
         "ports",
         fitted(
-            listening=frozenset({1080, 2080, 2081}),
-            fitness=fit(listeners=(Listener(1080, "docker-proxy"), Listener(2080, "haproxy"))),
+            fitness=fit(
+                listeners=(
+                    Listener(1080, "docker-proxy"),
+                    Listener(2080, "haproxy"),
+                    Listener(2081, None),
+                )
+            ),
             containers=(
                 Container("engine", "engine:1", True, {**ours, "HostConfig": published}),
                 Container("proxy", "proxy:1", True, hosted),
@@ -687,7 +691,7 @@ def test_the_bounds(case: Case) -> None:
 
 def test_a_port_that_a_container_of_ours_does_not_publish_is_not_its_own() -> None:
     running = Container("engine", "engine:1", True, ours)
-    observed = fitted(listening=frozenset({1080}), containers=(running,))
+    observed = fitted(fitness=fit(listeners=(Listener(1080, None),)), containers=(running,))
     assert of("ports", observed).found.startswith("taken: 1080 (soa_engine)")
 
 
@@ -703,7 +707,7 @@ def test_every_check_can_fail_or_warn() -> None:
 
 def test_a_port_of_a_container_of_ours_that_has_stopped_is_not_ours() -> None:
     stopped = Container("proxy", "proxy:1", False, hosted)
-    observed = fitted(listening=frozenset({2080}), containers=(stopped,))
+    observed = fitted(fitness=fit(listeners=(Listener(2080, None),)), containers=(stopped,))
     assert of("ports", observed).verdict == "fail"
 
 
@@ -711,7 +715,8 @@ def test_ports_are_not_judged_where_the_engine_does_not_tell_its_containers() ->
     """Those of live-restore run on without it, and hold the ports of our parts."""
     deployed = Releases(current_name="2026-01-31T10:15:30Z")
     for silent in ({"docker_error": "no daemon"}, {"docker_hangs": True}):
-        observed = fitted(listening=frozenset({2080}), docker_version=None, **silent)
+        taken = fit(listeners=(Listener(2080, None),))
+        observed = fitted(fitness=taken, docker_version=None, **silent)
         assert of("ports", observed).verdict == "fail"
         told = of("ports", replace(observed, releases=deployed))
         assert told.found.startswith("not judged: the engine does not tell")
@@ -768,7 +773,7 @@ def test_root_is_needed_always(in_limit: bool, names: Iterable[str]) -> None:
 
 def test_what_a_host_says_stays_on_one_line_and_steers_nothing() -> None:
     hostile = (Listener(1080, "x\x1b[31m\napp-2: host_check.root: y"),)
-    observed = bare(listening=frozenset({1080}), fitness=fit(listeners=hostile))
+    observed = bare(fitness=fit(listeners=hostile))
     (problem,) = check(fleet(member("app-1", observed=observed)))
     assert problem.text.isprintable()
 

@@ -19,7 +19,6 @@ MINIMAL = {
     "cgroup": "2 cpuset cpu io memory pids",
     "addresses": "1: lo    inet 127.0.0.1/8 scope host lo",
     "routes": "",
-    "listening": "",
     "packages": "",
     "excluded": "",
     "service": "enabled=\nactive=",
@@ -75,7 +74,8 @@ def test_a_serving_host_of_debian_12() -> None:
     assert observed.docker_error is None
     assert not observed.docker_hangs
     assert observed.storage_driver == "overlay2"
-    assert observed.listening == {22, 1080, 2080, 2081, 36545}
+    ports = {listener.port for listener in observed.fitness.listeners}
+    assert ports == {22, 1080, 2080, 2081, 36545}
     assert observed.paths == {"/apps/logs": Path("directory", "0:0", "755")}
     assert observed.first_lines == {"/etc/hostname": "app-1"}
     assert observed.resolved == {"localhost": IPv4Address("127.0.0.1")}
@@ -190,7 +190,7 @@ def test_what_comes_after_is_ignored() -> None:
         probed(routes="default dev eth0 metric high"),
         probed(cgroup="two cpu"),
         probed(host="user_id=root"),
-        probed(listening="nowhere"),
+        probed(listeners="nowhere"),
         probed(**ENGINE, containers="not json"),
         probed(**ENGINE, containers="[]"),
         probed(**ENGINE, images='{"id":"sha256:1"}'),
@@ -324,7 +324,8 @@ def test_an_address(line: str, address: Address) -> None:
     ],
 )
 def test_a_listening_port(line: str, port: int) -> None:
-    assert parse(probed(listening=line)).listening == {port}
+    [listener] = parse(probed(fitness="", listeners=f"LISTEN 0 128 {line} *:*")).fitness.listeners
+    assert listener.port == port
 
 
 @pytest.mark.parametrize(

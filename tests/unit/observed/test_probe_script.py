@@ -69,13 +69,17 @@ def put(folder: File, path: str, text: str) -> None:
     file.write_text(text)
 
 
+def beside(folder: File) -> dict[str, str]:
+    """The probe's environment: our programs first, and no engine's socket."""
+    return {"PATH": f"{folder}:{os.environ['PATH']}", "DOCKER_HOST": "unix:///no/such.sock"}
+
+
 def probe(
     folder: File, look: Look | None = None, limit_s: float = 10, script: bytes = SCRIPT
 ) -> Observed:
     words = ["sh", "-s", "--", str(limit_s), *(look or Look()).arguments]
-    path = f"{folder}:{os.environ['PATH']}"
     done = subprocess.run(
-        words, input=script, env={"PATH": path}, capture_output=True, check=True, timeout=20
+        words, input=script, env=beside(folder), capture_output=True, check=True, timeout=20
     )
     return parse(done.stdout)
 
@@ -213,7 +217,7 @@ def test_what_others_images_say_stays_on_the_host(bin_folder: File) -> None:
     docker(bin_folder, ANSWERS)
     words = ["sh", "-s", "--", "10"]
     told = subprocess.run(
-        words, input=SCRIPT, env={"PATH": f"{bin_folder}:{os.environ['PATH']}"}, capture_output=True
+        words, input=SCRIPT, env=beside(bin_folder), capture_output=True
     ).stdout.decode()
     assert told.count('"config":') == 1
 
@@ -487,7 +491,7 @@ def own(folder: File, script: str, source: str = "distro") -> Source | None:
     done = subprocess.run(
         ["sh", "-s", "--", "1", "source", source],
         input=script.encode(),
-        env={"PATH": f"{folder}:{os.environ['PATH']}"},
+        env=beside(folder),
         capture_output=True,
         check=True,
         timeout=20,

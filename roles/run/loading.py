@@ -1,0 +1,43 @@
+"""Loading what a command needs: most of what a short one takes is Python loading its modules."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+SELDOM_USED = "invoke"
+"""paramiko imports it, and uses it for `Match exec` in an ssh_config alone."""
+
+
+@contextmanager
+def quickly() -> Iterator[None]:
+    """Load modules without what they don't need yet, and without looking for garbage meanwhile."""
+    _load_at_first_use(SELDOM_USED)
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()  # what is loaded stays
+        gc.enable()
+
+
+def _load_at_first_use(name: str) -> None:
+    if name in sys.modules:
+        return
+    late = ModuleType(name)
+
+    def load(attribute: str) -> Any:
+        if attribute.startswith("__"):
+            raise AttributeError(attribute)
+        if sys.modules.get(name) is late:
+            del sys.modules[name]
+        vars(late).update(vars(import_module(name)))
+        return getattr(late, attribute)
+
+    late.__getattr__ = load  # type: ignore[method-assign]
+    sys.modules[name] = late
