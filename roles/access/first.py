@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from paramiko import PKey
 from pydantic import ValidationError
@@ -12,6 +11,7 @@ from pyinfra.api.exceptions import PyinfraError
 from pyinfra.connectors.ssh_util import load_key_with_certificate
 
 from roles.access.identity import know
+from roles.access.login import ACCESS, FirstAccess
 from roles.access.place import BadFile
 from roles.access.secret import NoSecret, Secret, Secrets
 from roles.access.spec import AccessSpec, SecretFile
@@ -19,21 +19,9 @@ from roles.run.merge import DataError, merged_data
 from roles.run.problems import Problem, Refused
 from roles.run.wanted import problem_of
 
-ACCESS = "dockyard_first_access"
-
 
 class NoAccess(PyinfraError):
     """The run can't start; the text has every problem."""
-
-
-@dataclass(frozen=True)
-class FirstAccess:
-    """What a new host is logged in to with, each tried once."""
-
-    spec: AccessSpec
-    key: PKey | None = None
-    password: Secret | None = None
-    sudo_password: Secret | None = None
 
 
 def prepare(state: State, has_terminal: bool) -> None:

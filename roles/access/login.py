@@ -5,9 +5,10 @@ from __future__ import annotations
 import getpass
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from paramiko import AuthenticationException, BadHostKeyException, SSHException
+from paramiko import AuthenticationException, BadHostKeyException, PKey, SSHException
 from pyinfra.api import Host, State
 from pyinfra.api.arguments import auth_argument_meta
 from pyinfra.api.exceptions import ConnectError, PyinfraError
@@ -15,10 +16,13 @@ from pyinfra.api.host import extract_callable_datas
 from pyinfra.connectors.ssh import SSHConnector
 from pyinfra.connectors.sshuserclient.client import SSHClient, get_ssh_config
 
-from roles.access.first import ACCESS, FirstAccess
 from roles.access.gate import gate
 from roles.access.place import STRICT, be_strict, place_of
 from roles.observed import channel
+
+if TYPE_CHECKING:
+    from roles.access.secret import Secret
+    from roles.access.spec import AccessSpec
 
 ASK_S = 30
 SUDO_PROMPTED = "prompted_sudo_password"
@@ -40,8 +44,21 @@ NOBODY = ("no authentication methods available", "too many authentication failur
 
 NO_BASTION = "a bastion on the way does not let this account in"
 
+ACCESS = "dockyard_first_access"
+"""Where a host's first access is kept."""
+
 _OVERRIDDEN = ("ssh_user", *auth_argument_meta)
 _PROMPTED_BEFORE = "dockyard_prompted_before"
+
+
+@dataclass(frozen=True)
+class FirstAccess:
+    """What a new host is logged in to with, each tried once."""
+
+    spec: AccessSpec
+    key: PKey | None = None
+    password: Secret | None = None
+    sudo_password: Secret | None = None
 
 
 def connect(state: State, host: Host, ordinary: Callable[[], None]) -> None:

@@ -7,16 +7,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from gevent.pool import Pool
 from pyinfra.api import Host, State
-from pyinfra.api.exceptions import ConnectError
 
 from roles.drift import across, hosts
 from roles.drift.ignore import ignored
 from roles.drift.model import Finding, HostResult, Report, that_drift
 from roles.observed import channel
 from roles.run import away, busy
-from roles.run.current import AT_ONCE
 from roles.run.fleet import Fleet
 from roles.run.problems import Problem, Refused
 from roles.run.reading import Reading, read
@@ -30,7 +27,6 @@ def check(state: State, inventory: str) -> Report:
         Refused: the data is wrong: nothing can be compared with it.
     """
     began, started = datetime.now(UTC), time.monotonic()
-    _connect(state)
     for host in state.inventory:
         channel.only_read(host)
     reading = read(state, said)
@@ -53,28 +49,6 @@ def check(state: State, inventory: str) -> Report:
     results = [_result(state, host, fleet, unread, findings) for host in state.inventory]
     took_s = round(time.monotonic() - started, 3)
     return Report(inventory, began, took_s, tuple(results), tuple(findings), tuple(notes))
-
-
-def close(state: State) -> None:
-    """Close every connection; pyinfra's own `disconnect` leaves the sockets open."""
-    for host in state.inventory:
-        client = getattr(host.connector, "client", None)
-        if client:
-            client.close()
-
-
-def _connect(state: State) -> None:
-    """Connect to the hosts of the limit that pyinfra has not connected to."""
-
-    def connect(host: Host) -> None:
-        try:
-            host.connect(show_errors=False, raise_exceptions=True)
-        except ConnectError:
-            return  # it is kept, and told
-        state.activate_host(host)
-
-    waiting = [h for h in state.inventory if state.is_host_in_limit(h) and not h.connected]
-    Pool(AT_ONCE).map(connect, waiting)
 
 
 def _unread(reading: Reading) -> dict[str, str]:

@@ -4,12 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from roles.drift.check import check, close
-from roles.drift.model import Report
-from roles.run.callbacks import listen
+import gevent
+from gevent.pool import Pool
+from pyinfra.api import Host, State
+from pyinfra.api.exceptions import ConnectError
+
+from roles.run import loading
+from roles.run.connecting import listen
 from roles.run.inventory import loaded
+
+if TYPE_CHECKING:
+    from roles.drift.model import Report
+
+AT_ONCE = 50
+LOADED_MEANWHILE = (
+    "pydantic",
+    "roles.run.model",
+    "roles.run.address",
+    "roles.host_setup.spec",
+    "roles.container.spec",
+    "roles.run.wanted",
+    "roles.container.plan",
+    "roles.host_check.plan",
+    "roles.docker_engine.plan",
+    "roles.proxy.status",
+    "roles.registry.rollout",
+    "roles.drift.hosts",
+    "roles.run.reading",
+    "roles.drift.check",
+    "roles.drift.report",
+)
+"""What a check needs beyond connections, in small steps: it loads while the hosts let us in."""
 
 
 def check_inventory(
@@ -22,7 +49,34 @@ def check_inventory(
         Refused: the data is wrong.
     """
     with loaded(path, folder, data, limit, before=partial(listen, limit=limit)) as state:
+        connecting = gevent.spawn(_connect, state)
         try:
+            loading.in_steps(LOADED_MEANWHILE)
+            from roles.drift.check import check
+
+            connecting.get()
             return check(state, path)
         finally:
-            close(state)
+            connecting.kill()
+            _close(state)
+
+
+def _connect(state: State) -> None:
+    """Connect to the hosts of the limit."""
+
+    def connect(host: Host) -> None:
+        try:
+            host.connect(show_errors=False, raise_exceptions=True)
+        except ConnectError:
+            return  # it is kept, and told
+        state.activate_host(host)
+
+    Pool(AT_ONCE).map(connect, [host for host in state.inventory if state.is_host_in_limit(host)])
+
+
+def _close(state: State) -> None:
+    """Close every connection; pyinfra's own `disconnect` leaves the sockets open."""
+    for host in state.inventory:
+        client = getattr(host.connector, "client", None)
+        if client:
+            client.close()

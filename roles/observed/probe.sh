@@ -71,10 +71,15 @@ elif [ -f /etc/redhat-release ]; then
 fi
 
 section cgroup
+controllers=
 if [ -f /sys/fs/cgroup/cgroup.controllers ]; then
-    printf '2 %s\n' "$(cat /sys/fs/cgroup/cgroup.controllers)"
+    read -r controllers </sys/fs/cgroup/cgroup.controllers
+    printf '2 %s\n' "$controllers"
 elif [ -r /proc/cgroups ]; then
-    printf '1 %s\n' "$(awk '!/^#/ && $4 == 1 { printf "%s ", $1 }' /proc/cgroups)"
+    while read -r controller _ _ enabled; do
+        [ "$enabled" != 1 ] || controllers="$controllers$controller "
+    done </proc/cgroups
+    printf '1 %s\n' "$controllers"
 fi
 
 section addresses
@@ -454,11 +459,13 @@ socket_says() {
     [ -S "${DOCKER_HOST#unix://}" ] || return 1
     perl -e '
         my ($socket, $limit_s, $networks) = @ARGV;
+        my $version;
         my $string = qr/"(?:[^"\\]++|\\.)*+"/;
         $SIG{ALRM} = sub { exit 124 };
         $SIG{__DIE__} = sub { exit 1 };
 
-        # What the engine answers; undef where it has no such thing any more.
+        # What the engine answers; undef where it has no such thing any more. Each answer has the version in its
+        # head: to be asked for it, the engine starts programs of its own.
         sub get {
             my ($path) = @_;
             alarm($limit_s < 1 ? 1 : $limit_s);
@@ -468,7 +475,7 @@ socket_says() {
             local $/;
             my ($head, $body) = split /\r\n\r\n/, scalar <$engine>, 2;
             alarm 0;
-            my ($status) = $head =~ m{^HTTP/1\.\d (\d+) .*^Server: Docker/}ms or die;
+            (my $status, $version) = $head =~ m{^HTTP/1\.\d (\d+) .*^Server: Docker/(\S+)}ms or die;
             return undef if $status == 404;
             $body =~ s/\s+$//;
             $status == 200 && $body !~ /\n/ or die;
@@ -503,10 +510,8 @@ socket_says() {
             return @found;
         }
 
-        my @told;
-        my %version = members(get("/version") || die);
-        push @told, "@\@docker", "version=" . substr($version{Version} || die, 1, -1), "@\@containers";
-        my @ours;
+        my (@told, @ours);
+        push @told, "@\@containers";
         for (elements(get("/containers/json?all=1") || die)) {
             my %container = members($_);
             my ($name) = grep !m{^"/.*/}, elements($container{Names});
@@ -542,7 +547,7 @@ socket_says() {
             my %info = members(get("/info") || die);
             $driver = $info{Driver};
         }
-        push @told, "@\@image_configs", @configs, "@\@docker", "driver=" . substr($driver, 1, -1);
+        push @told, "@\@image_configs", @configs, "@\@docker", "version=$version", "driver=" . substr($driver, 1, -1);
         if ($networks) {
             push @told, "@\@networks";
             for (elements(get("/networks") || die)) {

@@ -1,68 +1,20 @@
-"""What a run does at pyinfra's own turning points."""
+"""What a run that changes hosts does at pyinfra's own turning points."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from fnmatch import fnmatch
 from weakref import WeakSet
 
-from pyinfra.api import Host, State
-from pyinfra.api.exceptions import ConnectError, InventoryError, PyinfraError
-from pyinfra.api.state import BaseStateCallback
-from pyinfra.connectors.ssh import SSHConnector
+from pyinfra.api import State
 
-from roles.access import login
 from roles.observed import forget
-from roles.observed.holding import guard_operations
-from roles.observed.noise import ignore_noise, take_any_bytes
-from roles.observed.sudo import hide_password
 from roles.run.conductor import exit_if_interrupted
+from roles.run.connecting import Connecting
 from roles.run.lease import take_for_changes
 
-KEEPALIVE_S = 30
-"""A long build says nothing for minutes; a firewall on the way would forget the connection."""
-
-_CONNECT_ERROR = "dockyard_connect_error"
 _prompted: WeakSet[State] = WeakSet()
 
 
-class Callbacks(BaseStateCallback):
-    @staticmethod
-    def host_before_connect(state: State, host: Host) -> None:
-        """Have data that pyinfra can't connect with (no such key file) told like the rest.
-
-        And where a first access was prepared, have it tried where the ordinary login fails.
-        """
-        connect = host.connector.connect
-
-        def connect_or_tell() -> None:
-            try:
-                connect()
-            except ConnectError:
-                raise
-            except PyinfraError as error:
-                raise ConnectError(str(error)) from error
-
-        def connect_somehow() -> None:
-            login.connect(state, host, connect_or_tell)
-
-        host.connector.connect = connect_somehow  # type: ignore[method-assign]
-
-    @staticmethod
-    def host_connect_error(state: State, host: Host, error: ConnectError) -> None:
-        """Keep the error: the survey shows it beside all others."""
-        host.connector_data[_CONNECT_ERROR] = str(error)
-
-    @staticmethod
-    def host_connect(state: State, host: Host) -> None:
-        hide_password(host)
-        ignore_noise(host)
-        guard_operations(host)
-        if isinstance(host.connector, SSHConnector) and host.connector.client:
-            transport = host.connector.client.get_transport()
-            if transport:
-                transport.set_keepalive(KEEPALIVE_S)
-
+class Callbacks(Connecting):
     @staticmethod
     def operation_end(state: State, op_hash: str) -> None:
         exit_if_interrupted()
@@ -78,58 +30,3 @@ class Callbacks(BaseStateCallback):
             for host in state.inventory:
                 forget(host)
         take_for_changes(state)
-
-
-def connect_error(host: Host) -> str:
-    """Why pyinfra could not connect to a host."""
-    error: str = host.connector_data.get(_CONNECT_ERROR, "no connection")
-    return error
-
-
-def is_other_key(why: str) -> bool:
-    """Whether a host was not connected to because of the key that it showed: it may be another."""
-    return "host key" in why.lower()
-
-
-def is_no_login(why: str) -> bool:
-    """Whether a host was reached, and let nobody in."""
-    return "authentication" in why.lower()
-
-
-def unreached(name: str, why: str) -> str:
-    """That a host was not connected to, and what to do where it may be another one."""
-    if not is_other_key(why):
-        return f"can't be reached: {why}"
-    return (
-        "its host key is not the one that is known; compare it at the host's console first "
-        f"(`dockyard hostkeys scan {name}` shows both, `trust` or `rotate` pins): {why}"
-    )
-
-
-def listen(
-    state: State, limit: Iterable[str] = (), before_connect: Callable[[State], None] | None = None
-) -> None:
-    """Add the callbacks as soon as pyinfra has set its state up, which is before it connects.
-
-    A `limit` that names nothing ends the run: pyinfra would do nothing, and call that a success.
-    `before_connect` is called last, when the inventory and its limit are known.
-    """
-    set_up = state.init
-
-    def init(*arguments: object, **more: object) -> None:
-        set_up(*arguments, **more)  # type: ignore[arg-type]
-        if not len(state.inventory):
-            raise InventoryError("the inventory lists no host; add one, or name another inventory")
-        for pattern in limit:
-            names = (*(host.name for host in state.inventory), *state.inventory.groups)
-            if not any(fnmatch(name, pattern) for name in names):
-                raise InventoryError(
-                    f"{pattern}: the inventory has no such host, nor a group for --limit, and "
-                    "nothing was done; of several, each takes a --limit of its own"
-                )
-        state.add_callback_handler(Callbacks())
-        take_any_bytes()
-        if before_connect:
-            before_connect(state)
-
-    state.init = init  # type: ignore[method-assign]

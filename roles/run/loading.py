@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from types import ModuleType
@@ -24,6 +24,16 @@ def quickly() -> Iterator[None]:
     finally:
         gc.freeze()  # what is loaded stays
         gc.enable()
+
+
+def in_steps(names: Iterable[str]) -> None:
+    """Load modules one after the other; between two of them, what waits for hosts goes on."""
+    from gevent import sleep
+
+    with quickly():
+        for name in names:
+            import_module(name)
+            sleep(0.0005)
 
 
 def _load_at_first_use(name: str) -> None:

@@ -18,7 +18,9 @@ from pyinfra.api.state import StateStage
 from pyinfra.context import ctx_state
 
 from roles.access import first
-from roles.run import callbacks, ending, interrupt, one_host, reports
+from roles.run import ending, interrupt, one_host, reports
+from roles.run.callbacks import Callbacks
+from roles.run.connecting import listen
 
 BOOTSTRAP = "bootstrap.py"
 """The deploy file that takes new hosts in."""
@@ -89,7 +91,8 @@ def capture() -> None:
     pyinfra_cli.cli.disconnect_all = ending.end_and_disconnect
     interrupt.install()
     named = os.environ.pop(one_host.VARIABLE, None)
-    callbacks.listen(ctx_state.get(), given["limit"] or (), lambda state: _prepare(state, named))
+    limit = given["limit"] or ()
+    listen(ctx_state.get(), limit, Callbacks, lambda state: _prepare(state, named))
     reports.run_reports(ctx_state.get(), _options.deploys)
 
 

@@ -26,7 +26,7 @@ from roles.run.address import (
     own_address,
     split_endpoints,
 )
-from roles.run.callbacks import connect_error
+from roles.run.connecting import connect_error
 from roles.run.current import AT_ONCE, observe_all
 from roles.run.fleet import Fleet, Member
 from roles.run.problems import Problem

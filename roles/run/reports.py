@@ -17,7 +17,7 @@ from pyinfra.api.state import StateStage
 from pyinfra.context import ctx_state
 from pyinfra_cli import util
 
-from roles.run.callbacks import connect_error, unreached
+from roles.run.connecting import connect_error, unreached
 from roles.run.merge import merged_data
 from roles.run.wanted import LIST
 

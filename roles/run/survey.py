@@ -27,8 +27,8 @@ from roles.proxy import plan as proxy
 from roles.registry import plan as registry
 from roles.release import plan as release
 from roles.run import asked, away, busy, conflicts, lease, moving, options, report
-from roles.run.callbacks import is_no_login, is_other_key, unreached
 from roles.run.changes import Change
+from roles.run.connecting import is_no_login, is_other_key, unreached
 from roles.run.current import is_surveyed, remember, surveyed_fleet
 from roles.run.fleet import Fleet
 from roles.run.problems import Problem, Refused

@@ -1,6 +1,7 @@
-"""Print, as JSON, the names below the engines' and the proxies' folder of the registry.
+"""Print, as JSON, the names below two folders of the registry, and what its server says it is.
 
-Arguments: the registry's address. Run by the playbook, on the control machine.
+The folders are the engines' and the proxies'. Arguments: the registry's address. Run by the
+playbook, on the control machine.
 """
 
 import json
@@ -12,5 +13,7 @@ FOLDERS = ("/osp/services/sayhello/engines", "/osp/proxies")
 
 client = KazooClient(hosts=f"{sys.argv[1]}:2181", timeout=10)
 client.start(timeout=10)
-sys.stdout.write(json.dumps({folder: sorted(client.get_children(folder)) for folder in FOLDERS}))
+told = {folder: sorted(client.get_children(folder)) for folder in FOLDERS}
+mode = [line for line in client.command(b"srvr").splitlines() if line.startswith("Mode:")]
+sys.stdout.write(json.dumps({**told, "mode": mode}))
 client.stop()

@@ -19,10 +19,10 @@ from pyinfra.connectors.sshuserclient.client import get_host_keys, get_ssh_confi
 
 from roles.access import bastions, first, identity, known_hosts
 from roles.access.first import NoAccess
-from roles.access.login import ordinary_user, prove
+from roles.access.login import ACCESS, ordinary_user, prove
 from roles.access.scan import NotScanned
 from roles.observed import channel
-from roles.run.callbacks import listen
+from roles.run.connecting import listen
 from tests.unit.access.server import ADDRESS, Server, as_host_key, loaded, new_host_key, private_key
 
 ROOT = Path(__file__).parents[3]
@@ -433,7 +433,7 @@ def test_many_new_hosts_are_one_question_each(
             assert asked == ["keys", "Password of root on app-1 and 19 more hosts: "]
             found = (home / "known_hosts").read_text()
             assert found == "".join(server.line() for server in servers.values())
-            accesses = [host.connector_data[first.ACCESS] for host in state.inventory]
+            accesses = [host.connector_data[ACCESS] for host in state.inventory]
             assert {access.password.reveal() for access in accesses} == {PASSWORD}
             assert PASSWORD not in repr(accesses)
         else:

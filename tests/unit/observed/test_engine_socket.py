@@ -41,11 +41,6 @@ def inspected(name: str, of: str) -> dict[str, Any]:
 
 
 ANSWERS: dict[str, Any] = {
-    "/version": {
-        "Platform": {"Version": "x"},
-        "Components": [{"Version": "1"}],
-        "Version": "26.1.5",
-    },
     "/containers/json?all=1": [
         container("ours", OURS, {"odd": ODD, "dockyard.part": "proxy"}, "/other/alias"),
         container("theirs", THEIRS, {"like.dockyard.part": "dockyard.part"}),
@@ -206,9 +201,7 @@ SPOILT: Mapping[str, Any] = {
 }
 
 
-@pytest.mark.parametrize(
-    "path", ["/version", "/containers/json?all=1", "/images/json", "/networks"]
-)
+@pytest.mark.parametrize("path", ["/containers/json?all=1", "/images/json", "/networks"])
 @pytest.mark.parametrize("answer", SPOILT.values(), ids=SPOILT)
 def test_where_the_socket_cannot_be_understood_the_command_is_asked(
     engine: Engine, path: str, answer: Any

@@ -24,8 +24,8 @@ from roles.observed import Address, Container, Lease, Observed, Route, Service, 
 from roles.proxy import plan as proxy
 from roles.retire import plan as retire
 from roles.run import options
-from roles.run.callbacks import Callbacks
 from roles.run.changes import Change
+from roles.run.connecting import Connecting
 from roles.run.current import current_fleet
 from roles.run.fleet import Fleet
 from roles.run.options import Options
@@ -420,7 +420,7 @@ def test_a_host_that_lets_nobody_in_may_be_one_that_was_never_taken_in(stack: Ex
     state = hosts(stack, *NAMES)
     unreachable(state, "app-2")
     told = "Authentication error (username=ops)"
-    Callbacks.host_connect_error(state, state.inventory.get_host("app-2"), ConnectError(told))
+    Connecting.host_connect_error(state, state.inventory.get_host("app-2"), ConnectError(told))
     (problem,) = refusal()
     assert problem.startswith("app-2: connection: lets no such login in; mend that, or take it in")
 
