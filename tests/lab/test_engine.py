@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from roles.observed import Fitness, Lease, Observed, probe
+from roles.observed.parse import parse
 from tests.lab import Lab, LabHost, packages
 from tests.lab.packages import package_files
 from tests.lab.reading import commands_sent, containers, disk, main_pid, of_each
@@ -116,6 +118,33 @@ def held(host: LabHost) -> set[str]:
     return set(host.run("apt-mark showhold").stdout.split())
 
 
+MADE = "docker create --name {} --label {} --env SECRET=c4n4ry debian:bookworm-slim true"
+OURS = MADE.format("ours", "dockyard.part=proxy")
+THEIRS = MADE.format("theirs", "'odd={[,\\\"'")
+AT_SOCKET = "mkdir -p /tmp/no && ln -sf /bin/false /tmp/no/docker; export PATH=/tmp/no:$PATH"
+BY_COMMAND = "export DOCKER_CONTEXT=default"
+
+
+def engine_told(host: LabHost, way: str) -> Observed:
+    """What the probe reads of an engine, in order; without what changes by itself."""
+    text = host.run(f"{way}; sh -s -- 10 networks all </tmp/probe.sh").stdout
+    assert text.count("c4n4ry") == 1
+    found = parse(text.encode())
+    images = sorted(found.images, key=lambda image: image.id)
+    made = sorted(found.containers, key=lambda container: container.name)
+    ordered = replace(found, images=tuple(images), containers=tuple(made))
+    return replace(ordered, fitness=Fitness(), lease=Lease())
+
+
+def told_both_ways(host: LabHost) -> tuple[Observed, Observed]:
+    """At the engine's socket, where there is no other way, and by `docker`."""
+    host.feed(probe.SCRIPT, "cat >/tmp/probe.sh")
+    host.run(f"{OURS} && {THEIRS}")
+    both = engine_told(host, AT_SOCKET), engine_told(host, BY_COMMAND)
+    host.run("docker rm ours theirs && rm -r /tmp/no /tmp/probe.sh")
+    return both
+
+
 DISTRO = {"source": "distro"}
 VENDOR_SET = {"docker-ce", "docker-ce-cli", "containerd.io"}
 DEBIAN_SET = {"docker.io", "containerd", "runc"}
@@ -153,6 +182,9 @@ def test_every_kind_of_host_gets_its_engine_and_keeps_it(found: Hosts) -> None:
         "sysvinit": DEBIAN_SET,
     }
     assert all(of_each(listed, lambda host: runs_containers(host, found.lab)).values())
+    for at_socket, by_command in of_each(listed, told_both_ways).values():
+        assert at_socket == by_command
+        assert len(by_command.containers) == 2
 
     of_each(listed, LabHost.reboot)
     for host in listed:
