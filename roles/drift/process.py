@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import gevent
 from gevent.pool import Pool
 from pyinfra.api import Host, State
 from pyinfra.api.exceptions import ConnectError
@@ -49,29 +48,26 @@ def check_inventory(
         Refused: the data is wrong.
     """
     with loaded(path, folder, data, limit, before=partial(listen, limit=limit)) as state:
-        connecting = gevent.spawn(_connect, state)
+        connecting = Pool(AT_ONCE)
+        hosts = [host for host in state.inventory if state.is_host_in_limit(host)]
         try:
+            connected = connecting.map_async(partial(_connect, state), hosts)
             loading.in_steps(LOADED_MEANWHILE)
             from roles.drift.check import check
 
-            connecting.get()
+            connected.get()
             return check(state, path)
         finally:
             connecting.kill()
             _close(state)
 
 
-def _connect(state: State) -> None:
-    """Connect to the hosts of the limit."""
-
-    def connect(host: Host) -> None:
-        try:
-            host.connect(show_errors=False, raise_exceptions=True)
-        except ConnectError:
-            return  # it is kept, and told
-        state.activate_host(host)
-
-    Pool(AT_ONCE).map(connect, [host for host in state.inventory if state.is_host_in_limit(host)])
+def _connect(state: State, host: Host) -> None:
+    try:
+        host.connect(show_errors=False, raise_exceptions=True)
+    except ConnectError:
+        return  # it is kept, and told
+    state.activate_host(host)
 
 
 def _close(state: State) -> None:

@@ -117,7 +117,7 @@ def fitness(sections: Mapping[str, list[str]]) -> Fitness:
         memory_kib=int(memory["MemTotal"]) if "MemTotal" in memory else None,
         available_kib=int(free) if free else None,
         name=of.get("name", ""),
-        name_addresses=tuple(of.get("addresses", "").split()),
+        name_addresses=tuple(dict.fromkeys(of.get("addresses", "").split())),
         has_ipv6=bool(of.get("ipv6")),
         selinux=_SELINUX.get(of.get("selinux", "")),
         has_apparmor=of.get("apparmor") == "Y",

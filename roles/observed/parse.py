@@ -223,6 +223,6 @@ def _drained(lines: list[str], now: float) -> Drained | None:
 def _updates(lines: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Read the records of updates: the container's ID, and JSON. One that is spoilt tells none."""
     for line in lines:
-        container, _, record = line.partition(" ")
+        container, _, record = line.removeprefix("|").partition(" ")
         with suppress(ValueError, TypeError):
             yield container, dict(json.loads(record))

@@ -47,7 +47,7 @@ host_name=${told% *}
 
 has_overlay=
 while read -r first second; do
-    case $second$first in overlay*) has_overlay=yes ;; esac
+    case "$first $second" in 'nodev overlay' | 'overlay ') has_overlay=yes ;; esac
 done </proc/filesystems
 
 section host
@@ -113,16 +113,19 @@ if [ -d /run/systemd/system ]; then
     units=$(bounded_by 10 systemctl show -p Id -p UnitFileState -p ActiveState \
         docker.service firewalld.service 2>/dev/null)
     unit=
-    while IFS== read -r key value; do
-        case $key:$unit in
-        Id:*) unit=$value ;;
-        UnitFileState:docker.service) printf 'enabled=%s\n' "$value" ;;
-        ActiveState:docker.service) printf 'active=%s\n' "$value" ;;
-        ActiveState:firewalld.service) firewalld=$value ;;
+    set -f
+    IFS='
+'
+    for line in $units; do
+        case $line:$unit in
+        Id=*) unit=${line#*=} ;;
+        UnitFileState=*:docker.service) printf 'enabled=%s\n' "${line#*=}" ;;
+        ActiveState=*:docker.service) printf 'active=%s\n' "${line#*=}" ;;
+        ActiveState=*:firewalld.service) firewalld=${line#*=} ;;
         esac
-    done <<end
-$units
-end
+    done
+    unset IFS
+    set +f
 elif [ -x /etc/init.d/docker ]; then
     for link in /etc/rc[2-5].d/S??docker; do
         [ ! -e "$link" ] || { echo enabled=enabled && break; }
@@ -132,7 +135,7 @@ fi
 
 # What makes a host fit for containers, and what Dockyard keeps there. Every line starts with a word or a sign of
 # ours, whatever a file says. To start a program costs more than all that is read here: one reads all files, and the
-# shell does what else it can.
+# shell does what else it can. Some awks end at a file that they can't read: then each is read by itself.
 of_files() {
     for word; do
         shift
@@ -141,15 +144,22 @@ of_files() {
         *) [ ! -f "$word" ] || [ ! -r "$word" ] || set -- "$@" "$word" ;;
         esac
     done
+    told=$(of_each "$@") || told=$(for word; do
+        case $word in of=*) of=$word ;; *) of_each "$of" "$word" ;; esac
+    done)
+    printf '%s\n' "$told"
+}
+of_each() {
     awk '
         function heading(name) { if (name != section) print "\n@@" name; section = name }
+        function fitness(key, value) { if (value != "") { heading("fitness"); print key "=" value } }
         FNR == 1 { size = 0 }
         { size += length($0) + 1 }
         of == "status" && /^Seccomp:/ { seccomp = "yes" }
-        of == "mounts" && $3 == "cgroup" { sub(/.*\//, "", $2); mounted = mounted $2 " " }
+        of == "mounts" && $3 == "cgroup" { sub(/.*\//, "", $2); gsub(/,/, " ", $2); mounted = mounted $2 " " }
         of == "memory" && /^Mem(Total|Free|Available):/ { memory = memory $1 $2 " " }
         of == "ipv6" && $4 == "00" { ipv6 = $NF }
-        of == "ufw" && tolower($0) ~ /^enabled=yes/ { ufw = 1 }
+        of == "ufw" && tolower($0) ~ /^enabled=yes/ { ufw = "ufw" }
         of == "seen" && ($0 == "addrtype" || $0 == "nat" || $0 == "MASQUERADE") {
             heading("features")
             print "seen=" ($0 == "addrtype" ? "xt_addrtype" : "nf_nat")
@@ -157,15 +167,14 @@ of_files() {
         of == "engine" && size <= 65536 { heading("daemon_json"); print "|" $0 }
         of == "drained" && FNR == 1 { heading("drained"); print "|" substr($0, 1, 4096) }
         # Of a record the head alone: the rest may be secret.
-        (of == "record" || of == "current" || of == "pins") && FNR == 1 {
-            heading("releases")
-            print of "|" (of == "pins" ? $0 : substr($0, 1, 4096))
-        }
-        of == "updated" && FNR == 1 { heading("updated"); print }
+        (of == "record" || of == "current") && FNR == 1 { heading("releases"); print of "|" substr($0, 1, 4096) }
+        of == "updated" && FNR == 1 { heading("updated"); print "|" $0 }
         END {
-            heading("fitness")
-            print "seccomp=" seccomp "\nmounted=" mounted "\nmemory=" memory "\nipv6=" ipv6
-            if (ufw) print "firewall=ufw"
+            fitness("seccomp", seccomp)
+            fitness("mounted", mounted)
+            fitness("memory", memory)
+            fitness("ipv6", ipv6)
+            fitness("firewall", ufw)
         }' "$@" </dev/null 2>/dev/null
 }
 section daemon_json
@@ -175,7 +184,9 @@ of_files of=status /proc/self/status of=mounts /proc/self/mounts of=memory /proc
     of=seen /proc/net/ip_tables_matches /proc/net/ip_tables_names /proc/net/ip_tables_targets \
     of=engine /etc/docker/daemon.json of=drained /var/lib/dockyard/drained \
     of=record /var/lib/dockyard/releases/*.json of=current /var/lib/dockyard/releases/current \
-    of=pins /var/lib/dockyard/pin.json of=updated /var/lib/dockyard/updated/*
+    of=updated /var/lib/dockyard/updated/*
+section releases
+[ ! -f /var/lib/dockyard/pin.json ] || printf 'pins|%s\n' "$(head -n 1 /var/lib/dockyard/pin.json)"
 
 # sysctls BEFORE AFTER NAME... Not by the shell's own `read`: some take one byte at a time, and such a file
 # gives but the first.
@@ -191,7 +202,12 @@ sysctls() {
         }
     }' "$@" 2>/dev/null
 }
-of_sysfs() { [ ! -r "$1" ] || { IFS= read -r line <"$1" && printf '%s' "$line"; }; }
+# Such a file may have no line's end.
+of_sysfs() {
+    line=
+    [ ! -r "$1" ] || IFS= read -r line <"$1" || :
+    printf '%s' "$line"
+}
 line_ends=$(printf '\n\r')
 say() {
     case $2 in
@@ -451,7 +467,8 @@ for kind in user sysctl module unit hosts zone sudoers sshd block; do gather "$k
 
 # What the engine says. Its own socket is asked where that can be, by one process: each start of `docker` costs
 # more than all the rest of this. Ends with 0 when all is told, with 124 where the engine did not answer in time, and
-# with another status, having told nothing, where `docker` is to be asked instead.
+# with another status, having told nothing, where `docker` is to be asked instead. However many images there are, it
+# takes no longer than three times the limit of one question.
 socket_says() {
     [ -z "$DOCKER_CONTEXT" ] && command -v perl >/dev/null || return 1
     ! grep -qs '"currentContext"' "${DOCKER_CONFIG:-$HOME/.docker}/config.json" || return 1
@@ -460,6 +477,7 @@ socket_says() {
     perl -e '
         my ($socket, $limit_s, $networks) = @ARGV;
         my $version;
+        my $end = time + 3 * $limit_s;
         my $string = qr/"(?:[^"\\]++|\\.)*+"/;
         $SIG{ALRM} = sub { exit 124 };
         $SIG{__DIE__} = sub { exit 1 };
@@ -468,7 +486,10 @@ socket_says() {
         # head: to be asked for it, the engine starts programs of its own.
         sub get {
             my ($path) = @_;
-            alarm($limit_s < 1 ? 1 : $limit_s);
+            my $left_s = $end - time;
+            exit 124 if $left_s <= 0;
+            $left_s = $limit_s if $left_s > $limit_s;
+            alarm($left_s < 1 ? 1 : $left_s);
             my $engine;
             socket($engine, 1, 1, 0) && connect($engine, pack "SZ108", 1, $socket) or die;
             syswrite($engine, "GET $path HTTP/1.0\r\nHost: docker\r\n\r\n") or die;
@@ -516,6 +537,7 @@ socket_says() {
             my %container = members($_);
             my ($name) = grep !m{^"/.*/}, elements($container{Names});
             $name =~ s{^"/}{"} or die;
+            $container{Image} && $container{State} && $container{Id} or die;
             push @told, qq({"name":$name,"image":$container{Image},"state":$container{State}});
             my %label = members($container{Labels});
             push @ours, substr $container{Id}, 1, -1 if ($label{"dockyard.part"} || q("")) ne q("");
@@ -538,10 +560,11 @@ socket_says() {
             my %image = members(get("/images/" . substr($_, 1, -1) . "/json") || next);
             my %root = members($image{RootFS});
             my %graph = members($image{GraphDriver});
-            $driver ||= $graph{Name};
-            push @told, qq({"id":$image{Id},"tags":$image{RepoTags},"layers":) . ($root{Layers} || "null") . "}";
-            # Of our containers images what these say themselves; of others that may be secret.
-            push @configs, qq({"id":$image{Id},"config":$image{Config}}) if $of_ours{$_};
+            $driver = $graph{Name} if ($graph{Name} || q("")) ne q("");
+            my ($tags, $layers, $config) = map $_ || "null", $image{RepoTags}, $root{Layers}, $image{Config};
+            push @told, qq({"id":$image{Id},"tags":$tags,"layers":$layers});
+            # What an image says of itself may be secret: it is told of those alone that ours run.
+            push @configs, qq({"id":$image{Id},"config":$config}) if $of_ours{$_};
         }
         unless ($driver) {
             my %info = members(get("/info") || die);

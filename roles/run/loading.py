@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
@@ -37,17 +38,20 @@ def in_steps(names: Iterable[str]) -> None:
 
 
 def _load_at_first_use(name: str) -> None:
-    if name in sys.modules:
+    spec = None if name in sys.modules else find_spec(name)
+    if spec is None:
         return
     late = ModuleType(name)
+    late.__spec__, late.__path__ = spec, spec.submodule_search_locations or []
 
     def load(attribute: str) -> Any:
         if attribute.startswith("__"):
             raise AttributeError(attribute)
         if sys.modules.get(name) is late:
             del sys.modules[name]
-        vars(late).update(vars(import_module(name)))
-        return getattr(late, attribute)
+        found = import_module(name)
+        vars(late).update(vars(found))
+        return getattr(found, attribute)
 
     late.__getattr__ = load  # type: ignore[method-assign]
     sys.modules[name] = late

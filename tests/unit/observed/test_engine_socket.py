@@ -53,7 +53,7 @@ ANSWERS: dict[str, Any] = {
 }
 
 
-HANGS = object()
+HANGS, SLOW = object(), object()
 
 
 def as_go_writes(answer: object) -> bytes:
@@ -64,7 +64,7 @@ def as_go_writes(answer: object) -> bytes:
 class Engine:
     path: File
     answers: dict[str, Any] = field(default_factory=lambda: dict(ANSWERS))
-    """By path: what is told as JSON, bytes as they are, a status, or HANGS."""
+    """By path: what is told as JSON, bytes as they are, a status, HANGS or SLOW."""
     server: str = "Docker/26.1.5 (linux)"
     asked: list[str] = field(default_factory=list)
     done: Event = field(default_factory=Event)
@@ -79,6 +79,9 @@ class Answering(BaseHTTPRequestHandler):
         if answer is HANGS:
             self.engine.done.wait(20)
             return
+        if answer is SLOW:
+            self.engine.done.wait(0.5)
+            answer = image(self.path)
         status = answer if isinstance(answer, int) else 200
         body = answer if isinstance(answer, bytes) else as_go_writes(answer)
         self.send_response(status)
@@ -179,6 +182,40 @@ def test_an_image_store_without_graph_drivers(engine: Engine) -> None:
     found = read(engine)
     assert found.storage_driver == "overlayfs"
     assert [i.tags for i in found.images] == [("a:1",), (), ("a:1",)]
+
+
+def without(found: dict[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in found.items() if name != key}
+
+
+@pytest.mark.parametrize("key", ["Names", "Image", "State", "Id"])
+def test_an_engine_that_tells_less_of_containers_is_asked_by_the_command(
+    engine: Engine, key: str
+) -> None:
+    engine.answers["/containers/json?all=1"] = [without(container("ours", OURS, {}), key)]
+    assert is_by_command(read(engine))
+
+
+def test_an_image_that_tells_no_more_than_its_name(engine: Engine) -> None:
+    engine.answers |= {f"/images/{OURS}/json": {"Id": OURS}}
+    found = read(engine)
+    assert [(i.tags, i.layers) for i in found.images if i.id == OURS] == [((), ())]
+    assert next(c for c in found.containers if c.name == "ours").image_config is None
+
+
+def test_a_graph_driver_without_a_name(engine: Engine) -> None:
+    for name in (OURS, THEIRS, UNUSED):
+        engine.answers[f"/images/{name}/json"] = image(name, GraphDriver={"Data": None, "Name": ""})
+    engine.answers["/info"] = {"Driver": "overlayfs"}
+    assert read(engine).storage_driver == "overlayfs"
+
+
+def test_many_slow_answers_are_bounded_together(engine: Engine) -> None:
+    names = [f"sha256:{number:064}" for number in range(20)]
+    engine.answers["/images/json"] = [{"Id": name} for name in names]
+    engine.answers |= {f"/images/{name}/json": SLOW for name in names}
+    assert read(engine).docker_hangs
+    assert 3 < len(engine.asked) < 20
 
 
 @pytest.mark.parametrize("gone", [f"/containers/{'ours' * 3}/json", f"/images/{UNUSED}/json"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import time
@@ -30,7 +31,7 @@ from roles.observed import (
     Sudoers,
     Unit,
 )
-from roles.observed.parse import parse
+from roles.observed.parse import ProbeError, parse
 from roles.observed.probe import SCRIPT, Look
 
 SHORT_S = 0.3
@@ -163,6 +164,75 @@ def test_settings_are_read_whole(bin_folder: File) -> None:
     number = File("/proc/sys/kernel/keys/root_maxkeys").read_text().strip()
     assert len(number) > 1
     assert found["kernel.keys.root_maxkeys"] == number
+
+
+MOUNTS = """\
+cgroup2 /sys/fs/cgroup/unified cgroup2 rw 0 0
+cgroup /sys/fs/cgroup/systemd cgroup rw,name=systemd 0 0
+cgroup /sys/fs/cgroup/cpu,cpuacct cgroup rw,cpu,cpuacct 0 0
+cgroup /sys/fs/cgroup/memory cgroup rw,memory 0 0
+"""
+
+
+def test_controllers_that_are_mounted_together(bin_folder: File, tmp_path: File) -> None:
+    put(tmp_path, "/proc/self/mounts", MOUNTS)
+    found = probe(bin_folder, script=elsewhere(tmp_path, "/proc/self/mounts")).fitness
+    assert found.mounted_controllers == {"systemd", "cpu", "cpuacct", "memory"}
+
+
+@pytest.mark.parametrize(
+    "text, has_overlay",
+    [
+        ("nodev\tproc\nnodev\toverlay\n\text4\n", True),
+        ("\toverlay\n", True),
+        ("nodev\toverlayfs\n", False),
+        ("\text4\n", False),
+    ],
+)
+def test_a_file_system_by_its_whole_name(
+    bin_folder: File, tmp_path: File, text: str, has_overlay: bool
+) -> None:
+    program(bin_folder, "modprobe", "exit 1")
+    put(tmp_path, "/proc/filesystems", text)
+    found = probe(bin_folder, script=elsewhere(tmp_path, "/proc/filesystems"))
+    assert found.has_overlay is has_overlay
+
+
+@pytest.mark.parametrize("text", ["1", "1\n"])
+def test_what_selinux_says_without_an_end_of_the_line(
+    bin_folder: File, tmp_path: File, text: str
+) -> None:
+    path = "/sys/fs/selinux/enforce"
+    script = elsewhere(tmp_path, path)
+    assert probe(bin_folder, script=script).fitness.selinux is None
+    put(tmp_path, path, text)
+    assert probe(bin_folder, script=script).fitness.selinux == "enforcing"
+
+
+def test_an_address_of_the_host_is_told_once(bin_folder: File) -> None:
+    lines = "".join(f"127.0.1.1 {kind} app-1\\n" for kind in ("STREAM", "DGRAM", "RAW"))
+    program(bin_folder, "getent", f"printf '{lines}'")
+    assert probe(bin_folder).fitness.name_addresses == ("127.0.1.1",)
+
+
+def test_a_file_that_cannot_be_read_takes_no_other_with_it(
+    bin_folder: File, tmp_path: File
+) -> None:
+    """mawk ends at such a file; here one that is of no use to any awk goes before all others."""
+    put(tmp_path, "/etc/docker/daemon.json", "{}\n")
+    whole = elsewhere(tmp_path, "/etc/docker/daemon.json")
+    awk = shutil.which("awk")
+    program(
+        bin_folder,
+        "awk",
+        f"""
+        case "$*" in *of=status*of=engine*) {awk} "$@"; exit 2 ;; esac
+        exec {awk} "$@" """,
+    )
+    found = probe(bin_folder, script=whole)
+    assert found.daemon_json == "{}"
+    assert found.fitness.memory_kib
+    assert found.fitness.has_seccomp
 
 
 def test_what_has_more_lines_is_told_in_one(bin_folder: File) -> None:
@@ -586,6 +656,33 @@ def test_the_engines_configuration(bin_folder: File, tmp_path: File, text: str |
     assert observed.daemon_json == (text and text.removesuffix("\n"))
 
 
+SHOWN = """\
+Id=docker.service
+ActiveState={docker}
+UnitFileState=enabled
+
+Id=firewalld.service
+ActiveState={firewalld}
+UnitFileState=disabled
+"""
+
+
+@pytest.mark.parametrize("docker, firewalld", [("active", "inactive"), ("failed", "active")])
+def test_the_service_and_the_firewall(
+    bin_folder: File, tmp_path: File, docker: str, firewalld: str
+) -> None:
+    (tmp_path / "run/systemd/system").mkdir(parents=True)
+    program(
+        bin_folder, "systemctl", f"cat <<'E'\n{SHOWN.format(docker=docker, firewalld=firewalld)}E"
+    )
+    script = elsewhere(tmp_path, "/run/systemd/system", "/etc/ufw/ufw.conf")
+    found = probe(bin_folder, script=script)
+    assert found.docker_service == Service(enabled=True, active=docker == "active")
+    assert found.fitness.firewalls == ({"firewalld"} if firewalld == "active" else set())
+    put(tmp_path, "/etc/ufw/ufw.conf", "# ufw\nENABLED=yes\n")
+    assert "ufw" in probe(bin_folder, script=script).fitness.firewalls
+
+
 @pytest.mark.parametrize("status, active", [("exit 0", True), ("exit 3", False)])
 @pytest.mark.parametrize("enabled", [True, False])
 def test_the_service_without_systemd(
@@ -617,6 +714,13 @@ def test_of_a_record_the_first_line_alone_is_read(bin_folder: File) -> None:
     printed = subprocess.run(words, input=script, capture_output=True, check=True).stdout
     assert b"ann@laptop" in printed
     assert b"c4n4ry" not in printed
+
+
+def test_pins_that_are_lost_are_not_taken_for_none(bin_folder: File, tmp_path: File) -> None:
+    script = elsewhere(tmp_path, "/var/lib/dockyard/pin.json")
+    put(tmp_path, "/var/lib/dockyard/pin.json", "")
+    with pytest.raises(ProbeError, match="is spoilt"):
+        probe(bin_folder, script=script)
 
 
 def test_the_newest_of_versions(bin_folder: File, tmp_path: File) -> None:

@@ -31,6 +31,23 @@ def test_what_is_seldom_used_is_loaded_at_its_first_use() -> None:
     assert told.splitlines() == ["False", "True False", "7 True"]
 
 
+def test_what_is_loaded_late_is_no_other_module() -> None:
+    told = said(
+        """
+        import sys
+        from importlib.util import find_spec
+        from roles.run.loading import quickly
+        with quickly():
+            import invoke
+        import invoke.exceptions
+        print(find_spec("invoke").name, invoke.exceptions.Exit.__name__)
+        print(hasattr(invoke, "no_such"), invoke.run.__name__, hasattr(invoke, "no_such"))
+        print(invoke.run is sys.modules["invoke"].run)
+        """
+    )
+    assert told.splitlines() == ["invoke Exit", "False run False", "True"]
+
+
 @pytest.mark.parametrize("failing", [True, False])
 def test_garbage_is_looked_for_again_after_all(failing: bool) -> None:
     told = said(
