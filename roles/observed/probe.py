@@ -40,13 +40,21 @@ class Look:
     """`HOST:PORT` of a proxy towards it."""
     networks: bool = False
     """Whether the engine's networks are to be told."""
+    is_acted_on: bool = False
+    """Whether `docker` itself must answer, too: whoever changes the host does it by that."""
     setup: tuple[tuple[str, str], ...] = ()
     """What is asked of the host itself, as probe.sh has it: kind and name, or `-`."""
 
     @property
     def arguments(self) -> list[str]:
         networks = "all" if self.networks else None
-        one = (("source", self.source), ("proxy", self.proxy), ("networks", networks))
+        command = "docker" if self.is_acted_on else None
+        one = (
+            ("source", self.source),
+            ("proxy", self.proxy),
+            ("networks", networks),
+            ("command", command),
+        )
         asked = (
             ("path", self.paths),
             ("file", self.files),

@@ -2,7 +2,8 @@
 # "path P", "file P" (its first line), "sum P" (its SHA-256), "newest P" (of the files P.HEX that with
 # the greatest HEX, all its lines), "name N" (to be resolved),
 # "disk P" (what P lies on), "source URL" (of packages; "distro": the package manager's own),
-# "proxy HOST:PORT" (towards it), "networks all" (of the engine); of the host itself "user N",
+# "proxy HOST:PORT" (towards it), "networks all" (of the engine), "command docker" (is to answer, too);
+# of the host itself "user N",
 # "sysctl N", "module N", "unit N", "block P" (what we wrote into P), "hosts -", "zone -", "sudoers -",
 # "sshd -".
 # Sections start with "@@name"; what comes before the first or after "@@end" is not ours.
@@ -336,7 +337,7 @@ reach() {
 }
 
 section disks
-what= source= proxy= networks=
+what= source= proxy= networks= command=
 for word in "$@"; do
     case $what in
     '') what=$word && continue ;;
@@ -344,6 +345,7 @@ for word in "$@"; do
     source) source=$word ;;
     proxy) proxy=$word ;;
     networks) networks=$word ;;
+    command) command=$word ;;
     esac
     what=
 done
@@ -581,7 +583,7 @@ socket_says() {
         print "\n", map "$_\n", @told;
     ' "${DOCKER_HOST#unix://}" "$docker_limit_s" "$networks" </dev/null 2>/dev/null
 }
-command_says() {
+command_answers() {
     section docker
     answer=$(bounded version --format '{{.Server.Version}}' 2>&1)
     code=$?
@@ -590,9 +592,11 @@ command_says() {
     if [ -z "$version" ]; then
         printf 'exit=%s\n' "$code"
         printf '%s\n' "$answer" | sed 's/^/|/'
-        return
+        return 1
     fi
     printf 'version=%s\n' "$version"
+}
+command_says() {
     section containers
     ask ps -a --no-trunc \
         --format '{{.ID}} {{if .Label "dockyard.part"}}ours{{else}}-{{end}} {"name":{{json .Names}},"image":{{json .Image}},"state":{{json .State}}}'
@@ -625,12 +629,13 @@ command_says() {
     fi
     [ -z "$hung" ] || { section docker; printf 'exit=%s\n' "$hung"; }
 }
-if command -v docker >/dev/null; then
+version=
+if command -v docker >/dev/null && { [ -z "$command" ] || command_answers; }; then
     socket_says
     case $? in
     0) ;;
     124) section docker && echo exit=124 ;;
-    *) command_says ;;
+    *) { [ -n "$version" ] || command_answers; } && command_says ;;
     esac
 fi
 lease lease_after

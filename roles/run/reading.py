@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 
 from gevent.pool import Pool
@@ -53,15 +53,19 @@ class Reading:
     """The hosts that were read, and whose address can't be told."""
 
 
-def read(state: State, wishes: Wishes) -> Reading:
-    """Connect to all hosts of the inventory, and read each by one probe."""
+def read(state: State, wishes: Wishes, *, to_act: bool = False) -> Reading:
+    """Connect to all hosts of the inventory, and read each by one probe.
+
+    Who reads `to_act` wants to know as well whether `docker` answers, by which hosts are changed.
+    """
     hosts = list(state.inventory)
     connected, unreachable = connect(state, hosts)
     wished, wrong = wishes(state, connected)
     wanted = {host: wish.wanted for host, wish in wished.items()}
     observed: dict[Host, Observed] = {}
     unread: list[Problem] = []
-    for host, result in observe_all(state, {h: look(wanted.get(h)) for h in connected}).items():
+    looks = {host: replace(look(wanted.get(host)), is_acted_on=to_act) for host in connected}
+    for host, result in observe_all(state, looks).items():
         if isinstance(result, Observed):
             observed[host] = result
         else:

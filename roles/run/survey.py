@@ -108,7 +108,7 @@ def _survey(
     state: State, roles: tuple[Role, ...], wishes: Wishes, with_drained: bool, moves: Moves | None
 ) -> Fleet:
     problems = list(_refused_options())
-    reading = read(state, wishes)
+    reading = read(state, wishes, to_act=True)
     _refuse_leased(reading.observed)
     fleet = reading.fleet
     problems += [*reading.unread, *reading.wrong, *reading.strayed]

@@ -102,8 +102,8 @@ class Answering(BaseHTTPRequestHandler):
 def engine(tmp_path: File) -> Iterator[Engine]:
     """An engine that answers, and a `docker` that tells when it is asked instead."""
     found = Engine(tmp_path / "docker.sock")
-    answering = type("Answers", (Answering,), {"engine": found})
-    with socketserver.ThreadingUnixStreamServer(str(found.path), answering) as server:
+    handler = type("Answers", (Answering,), {"engine": found})
+    with socketserver.ThreadingUnixStreamServer(str(found.path), handler) as server:
         server.daemon_threads = True
         Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         yield found
@@ -111,11 +111,17 @@ def engine(tmp_path: File) -> Iterator[Engine]:
         server.shutdown()
 
 
+def answering(engine: Engine, script: str) -> None:
+    """Have `docker` itself answer so."""
+    program = engine.path.parent / "docker"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+
+
 def printed(engine: Engine, look: Look | None = None, **variables: str) -> str:
     folder = engine.path.parent
-    program = folder / "docker"
-    program.write_text('#!/bin/sh\n[ "$1" = version ] && echo 1.0-command\n')
-    program.chmod(0o755)
+    if not (folder / "docker").exists():
+        answering(engine, '[ "$1" = version ] && echo 1.0-command')
     environment = {
         "PATH": f"{folder}:{os.environ['PATH']}",
         "HOME": str(folder),
@@ -290,3 +296,35 @@ def test_an_engine_that_hangs_is_not_asked_again(engine: Engine, path: str) -> N
     assert found.docker_hangs
     assert found.docker_version is None
     assert engine.asked[-1] == path
+
+
+ACTING = Look(is_acted_on=True)
+
+
+def test_who_acts_by_the_command_has_it_asked_once(engine: Engine) -> None:
+    log = engine.path.parent / "log"
+    answering(engine, f'echo "$*" >>{log}; echo 1.0-command')
+    assert read(engine).docker_version == "26.1.5"
+    assert not log.exists()
+    assert read(engine, ACTING).docker_version == "26.1.5"
+    assert log.read_text() == "version --format {{.Server.Version}}\n"
+
+
+def test_who_acts_by_the_command_is_told_that_it_hangs(engine: Engine) -> None:
+    answering(engine, "exec sleep 5")
+    found = read(engine, ACTING)
+    assert (found.docker_hangs, found.docker_version) == (True, None)
+    assert engine.asked == []
+
+
+def test_who_acts_by_the_command_is_told_why_it_fails(engine: Engine) -> None:
+    answering(engine, "echo 'client version 1.52 is too new' >&2; exit 1")
+    found = read(engine, ACTING)
+    assert (found.docker_error, found.docker_version) == ("client version 1.52 is too new", None)
+
+
+def test_who_acts_is_told_by_the_command_alone_where_the_socket_is_not_understood(
+    engine: Engine,
+) -> None:
+    engine.answers["/images/json"] = 500
+    assert is_by_command(read(engine, ACTING))

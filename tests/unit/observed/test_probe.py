@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator
+from dataclasses import replace
 
 import gevent
 import pytest
@@ -76,6 +77,7 @@ def test_the_arguments_of_a_look() -> None:
     look = Look(paths=("/a", "/b"), files=("/c",), sums=("/d",), names=("zk-1",))
     words = ["path", "/a", "path", "/b", "file", "/c", "sum", "/d", "name", "zk-1"]
     assert look.arguments == words
+    assert replace(look, is_acted_on=True).arguments == [*words, "command", "docker"]
 
 
 def test_a_host_that_cannot_be_read_has_its_error_for_a_value(
