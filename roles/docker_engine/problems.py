@@ -117,7 +117,7 @@ def _engine_problems(host: str, observed: Observed) -> Iterator[Problem]:
         yield Problem(
             host,
             ROLE,
-            "`docker version` did not answer within 10 s; look at `journalctl -u docker` there, "
+            "Docker did not answer within 10 s; look at `journalctl -u docker` there, "
             "restart the service, and run again",
         )
     elif observed.docker_error and observed.docker_service.active and not observed.unfinished & ALL:

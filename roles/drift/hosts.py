@@ -29,7 +29,7 @@ TOLD_WITHOUT_ENGINE = ("host_setup", "docker_engine", "host_check")
 def silent(observed: Observed) -> str | None:
     """Why a host's containers can't be told though its engine runs; None where they can."""
     if observed.docker_hangs:
-        return "its Docker engine hangs: `docker` did not answer in time"
+        return "its Docker engine hangs: it did not answer in time"
     if observed.docker_error and observed.docker_service.active:
         return f"its Docker engine runs and does not answer: {observed.docker_error}"
     return None

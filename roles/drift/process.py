@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from gevent.pool import Pool
+import gevent
+from gevent.lock import BoundedSemaphore
 from pyinfra.api import Host, State
 from pyinfra.api.exceptions import ConnectError
 
@@ -48,26 +49,26 @@ def check_inventory(
         Refused: the data is wrong.
     """
     with loaded(path, folder, data, limit, before=partial(listen, limit=limit)) as state:
-        connecting = Pool(AT_ONCE)
-        hosts = [host for host in state.inventory if state.is_host_in_limit(host)]
+        slots, hosts = BoundedSemaphore(AT_ONCE), filter(state.is_host_in_limit, state.inventory)
+        connecting = [gevent.spawn(_connect, state, host, slots) for host in hosts]
         try:
-            connected = connecting.map_async(partial(_connect, state), hosts)
             loading.in_steps(LOADED_MEANWHILE)
             from roles.drift.check import check
 
-            connected.get()
+            gevent.joinall(connecting, raise_error=True)
             return check(state, path)
         finally:
-            connecting.kill()
+            gevent.killall(connecting)
             _close(state)
 
 
-def _connect(state: State, host: Host) -> None:
-    try:
-        host.connect(show_errors=False, raise_exceptions=True)
-    except ConnectError:
-        return  # it is kept, and told
-    state.activate_host(host)
+def _connect(state: State, host: Host, slots: BoundedSemaphore) -> None:
+    with slots:
+        try:
+            host.connect(show_errors=False, raise_exceptions=True)
+        except ConnectError:
+            return  # it is kept, and told
+        state.activate_host(host)
 
 
 def _close(state: State) -> None:

@@ -15,7 +15,7 @@ from roles.observed.parse import parse
 SCRIPT = (Path(__file__).parent / "probe.sh").read_bytes()
 DOCKER_LIMIT_S = 10
 LIMIT_S = 60
-"""Bounds the whole probe. The engine's socket takes three times Docker's limit at most; `docker` is
+"""Bounds the whole probe. The engine's socket takes twice Docker's limit at most; `docker` is
 asked up to seven times, but not again once it hung.
 """
 

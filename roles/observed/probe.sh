@@ -470,7 +470,7 @@ for kind in user sysctl module unit hosts zone sudoers sshd block; do gather "$k
 # What the engine says. Its own socket is asked where that can be, by one process: each start of `docker` costs
 # more than all the rest of this. Ends with 0 when all is told, with 124 where the engine did not answer in time, and
 # with another status, having told nothing, where `docker` is to be asked instead. However many images there are, it
-# takes no longer than three times the limit of one question.
+# takes no longer than twice the limit of one question.
 socket_says() {
     [ -z "$DOCKER_CONTEXT" ] && command -v perl >/dev/null || return 1
     ! grep -qs '"currentContext"' "${DOCKER_CONFIG:-$HOME/.docker}/config.json" || return 1
@@ -479,7 +479,7 @@ socket_says() {
     perl -e '
         my ($socket, $limit_s, $networks) = @ARGV;
         my $version;
-        my $end = time + 3 * $limit_s;
+        my $end = time + 2 * $limit_s;
         my $string = qr/"(?:[^"\\]++|\\.)*+"/;
         $SIG{ALRM} = sub { exit 124 };
         $SIG{__DIE__} = sub { exit 1 };
@@ -501,7 +501,7 @@ socket_says() {
             (my $status, $version) = $head =~ m{^HTTP/1\.\d (\d+) .*^Server: Docker/(\S+)}ms or die;
             return undef if $status == 404;
             $body =~ s/\s+$//;
-            $status == 200 && $body !~ /\n/ or die;
+            $status == 200 && length $body && $body !~ /\n/ or die;
             return $body;
         }
 
@@ -550,6 +550,7 @@ socket_says() {
             my $found = get("/containers/$_/json") or next;
             push @told, $found;
             my %container = members($found);
+            $container{Name} && $container{Image} or die;
             $images{$container{Image}} = $of_ours{$container{Image}} = 1;
         }
         for (elements(get("/images/json") || die)) {
@@ -560,6 +561,7 @@ socket_says() {
         push @told, "@\@images";
         for (sort keys %images) {
             my %image = members(get("/images/" . substr($_, 1, -1) . "/json") || next);
+            $image{Id} or die;
             my %root = members($image{RootFS});
             my %graph = members($image{GraphDriver});
             $driver = $graph{Name} if ($graph{Name} || q("")) ne q("");

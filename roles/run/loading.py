@@ -7,8 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from importlib.util import find_spec
-from types import ModuleType
+from importlib.util import find_spec, module_from_spec
 from typing import Any
 
 SELDOM_USED = "invoke"
@@ -39,19 +38,16 @@ def in_steps(names: Iterable[str]) -> None:
 
 def _load_at_first_use(name: str) -> None:
     spec = None if name in sys.modules else find_spec(name)
-    if spec is None:
+    if spec is None or spec.loader is None:
         return
-    late = ModuleType(name)
-    late.__spec__, late.__path__ = spec, spec.submodule_search_locations or []
+    late, loader = module_from_spec(spec), spec.loader
 
     def load(attribute: str) -> Any:
         if attribute.startswith("__"):
             raise AttributeError(attribute)
-        if sys.modules.get(name) is late:
-            del sys.modules[name]
-        found = import_module(name)
-        vars(late).update(vars(found))
-        return getattr(found, attribute)
+        del late.__getattr__
+        loader.exec_module(late)
+        return getattr(late, attribute)
 
     late.__getattr__ = load  # type: ignore[method-assign]
     sys.modules[name] = late

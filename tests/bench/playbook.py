@@ -28,16 +28,14 @@ SYSCTLS = (
     "kernel/keys/root_maxkeys user/max_user_namespaces"
 )
 HOST = (
-    "uname -rm && cat /etc/os-release && cut -f 1,4 /proc/cgroups; grep overlay /proc/filesystems; "
-    f"cd /proc/sys && cat {SYSCTLS}; ls /proc/self/ns; ss -Hltn | awk '{{ print $4 }}' | sort; "
-    "dpkg-query -W -f '${db:Status-Abbrev}|${Package}\n' | grep -E 'docker|containerd|runc'"
-)
-SPACE = (
     "awk '/^MemAvailable/ { print $2 }' /proc/meminfo; "
-    "df -m --output=avail /var/lib/docker /apps/logs | sort -n | sed -n '2p'; date +%s"
+    "df -m --output=avail /var/lib/docker /apps/logs | sort -n | sed -n '2p'; date +%s; "
+    "uname -rm; cat /etc/os-release; cut -f 1,4 /proc/cgroups; grep overlay /proc/filesystems; "
+    f"cd /proc/sys && cat {SYSCTLS}; ls /proc/self/ns; ss -Hltn | awk '{{ print $4 }}' | sort; "
+    "dpkg-query -W -f '${db:Status-Abbrev}|${Package}\\n' | grep -E 'docker|containerd|runc'; "
+    "cd /var/lib/dockyard && ls -A && cat drained releases/current pin.json 2>/dev/null; true"
 )
-"""The available memory in KiB, the least that is free in MiB, the time."""
-RECORDS = "cd /var/lib/dockyard && ls -A && cat drained releases/current pin.json 2>/dev/null; true"
+"""The available memory in KiB, the least that is free in MiB and the time; then what is to stay."""
 CONTAINER = (
     '{"name":{{json .Name}},"image":{{json .Image}},"running":{{json .State.Running}},'
     '"config":{{json .Config}},"host_config":{{json .HostConfig}}}'
@@ -121,10 +119,7 @@ def _state(host: LabHost, registry: LabHost, engines: int) -> dict[str, Any]:
         "daemon_json": host.run("cat /etc/docker/daemon.json").stdout,
         "files": {path: host.run(f"cat {path}").stdout for path in FILES},
         "host_command": HOST,
-        "host": host.run(HOST).stdout.rstrip("\n"),
-        "space_command": SPACE,
-        "records_command": RECORDS,
-        "records": host.run(RECORDS).stdout.rstrip("\n"),
+        "host": host.run(HOST).stdout.splitlines()[3:],
         "directories": [
             {"path": path, "owner": owner, "group": group, "mode": mode.zfill(4)}
             for path, owner, group, mode in directories

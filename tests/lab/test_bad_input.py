@@ -239,7 +239,7 @@ def test_a_hung_docker_is_named_in_time(docker_host: LabHost, own: Checkout, bar
     docker_host.run("chmod +x /usr/bin/docker")
     run = Unchanged(own, bare, of_each(bare.hosts, disk)).refused([*bare.hosts], timeout_s=40)
     [problem] = run.problems
-    assert problem.startswith("app-1: docker_engine: `docker version` did not answer within")
+    assert problem.startswith("app-1: docker_engine: Docker did not answer within")
     assert "restart the service, and run again" in problem
     assert docker_host.run("pgrep -x sleep", check=False).stdout == ""
 

@@ -296,7 +296,7 @@ def test_an_engine_that_hangs_and_one_that_is_stopped(mended: Fleet) -> None:
     assert checked.found == {(stopped.name, "docker_engine", "docker.service", "differs")}
     assert state_of(checked, hung) == (
         "not checked",
-        "its Docker engine hangs: `docker` did not answer in time",
+        "its Docker engine hangs: it did not answer in time",
     )
 
 

@@ -630,7 +630,7 @@ ENGINES = "docker-ce, docker.io, moby-engine, docker, docker-ee, docker-engine, 
             fitted(docker_hangs=True, docker_error="", docker_version=None),
             {},
             [
-                ": `docker version` did not answer within 10 s; look at `journalctl -u docker` "
+                ": Docker did not answer within 10 s; look at `journalctl -u docker` "
                 "there, restart the service, and run again"
             ],
         ),

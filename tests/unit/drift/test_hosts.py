@@ -172,7 +172,7 @@ def test_a_part_of_a_group_that_the_host_left() -> None:
 @pytest.mark.parametrize(
     "seen, why",
     [
-        ({"docker_hangs": True}, "its Docker engine hangs: `docker` did not answer in time"),
+        ({"docker_hangs": True}, "its Docker engine hangs: it did not answer in time"),
         (
             {"docker_error": "permission denied", "docker_service": Service(True, True)},
             "its Docker engine runs and does not answer: permission denied",

@@ -118,7 +118,13 @@ def answering(engine: Engine, script: str) -> None:
     program.chmod(0o755)
 
 
-def printed(engine: Engine, look: Look | None = None, **variables: str) -> str:
+def printed(
+    engine: Engine,
+    look: Look | None = None,
+    limit_s: int = 10,
+    script: bytes = SCRIPT,
+    **variables: str,
+) -> str:
     folder = engine.path.parent
     if not (folder / "docker").exists():
         answering(engine, '[ "$1" = version ] && echo 1.0-command')
@@ -127,10 +133,10 @@ def printed(engine: Engine, look: Look | None = None, **variables: str) -> str:
         "HOME": str(folder),
         "DOCKER_HOST": f"unix://{engine.path}",
     }
-    words = ["sh", "-s", "--", "1", *(look or Look()).arguments]
+    words = ["sh", "-s", "--", str(limit_s), *(look or Look()).arguments]
     run = subprocess.run(
         words,
-        input=SCRIPT,
+        input=script,
         env=environment | variables,
         capture_output=True,
         check=True,
@@ -139,8 +145,8 @@ def printed(engine: Engine, look: Look | None = None, **variables: str) -> str:
     return run.stdout.decode()
 
 
-def read(engine: Engine, look: Look | None = None, **variables: str) -> Observed:
-    return parse(printed(engine, look, **variables).encode())
+def read(engine: Engine, look: Look | None = None, **more: Any) -> Observed:
+    return parse(printed(engine, look, **more).encode())
 
 
 def is_by_command(observed: Observed) -> bool:
@@ -220,7 +226,7 @@ def test_many_slow_answers_are_bounded_together(engine: Engine) -> None:
     names = [f"sha256:{number:064}" for number in range(20)]
     engine.answers["/images/json"] = [{"Id": name} for name in names]
     engine.answers |= {f"/images/{name}/json": SLOW for name in names}
-    assert read(engine).docker_hangs
+    assert read(engine, limit_s=1).docker_hangs
     assert 3 < len(engine.asked) < 20
 
 
@@ -244,7 +250,16 @@ SPOILT: Mapping[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("path", ["/containers/json?all=1", "/images/json", "/networks"])
+SPOILT_AT = (
+    "/containers/json?all=1",
+    f"/containers/{'ours' * 3}/json",
+    "/images/json",
+    f"/images/{UNUSED}/json",
+    "/networks",
+)
+
+
+@pytest.mark.parametrize("path", SPOILT_AT)
 @pytest.mark.parametrize("answer", SPOILT.values(), ids=SPOILT)
 def test_where_the_socket_cannot_be_understood_the_command_is_asked(
     engine: Engine, path: str, answer: Any
@@ -284,15 +299,16 @@ def test_a_context_in_dockers_own_configuration_too(engine: Engine) -> None:
 
 
 def test_without_perl_the_command_is_asked(engine: Engine) -> None:
-    (engine.path.parent / "perl").write_text("#!/bin/sh\nexit 127\n")
-    (engine.path.parent / "perl").chmod(0o755)
-    assert is_by_command(read(engine))
+    assert is_by_command(
+        read(engine, script=SCRIPT.replace(b"command -v perl", b"command -v no-perl"))
+    )
+    assert engine.asked == []
 
 
 @pytest.mark.parametrize("path", [path for path in ANSWERS if path != "/networks"])
 def test_an_engine_that_hangs_is_not_asked_again(engine: Engine, path: str) -> None:
     engine.answers[path] = HANGS
-    found = read(engine)
+    found = read(engine, limit_s=1)
     assert found.docker_hangs
     assert found.docker_version is None
     assert engine.asked[-1] == path
@@ -312,9 +328,17 @@ def test_who_acts_by_the_command_has_it_asked_once(engine: Engine) -> None:
 
 def test_who_acts_by_the_command_is_told_that_it_hangs(engine: Engine) -> None:
     answering(engine, "exec sleep 5")
-    found = read(engine, ACTING)
+    found = read(engine, ACTING, limit_s=1)
     assert (found.docker_hangs, found.docker_version) == (True, None)
     assert engine.asked == []
+
+
+def test_who_acts_is_told_of_an_engine_that_hangs_after_the_command_answered(
+    engine: Engine,
+) -> None:
+    answering(engine, "echo 1.0-command")
+    engine.answers["/images/json"] = HANGS
+    assert read(engine, ACTING, limit_s=1).docker_hangs
 
 
 def test_who_acts_by_the_command_is_told_why_it_fails(engine: Engine) -> None:
