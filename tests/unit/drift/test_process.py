@@ -9,10 +9,12 @@ from pathlib import Path
 
 import gevent
 import pytest
+from gevent.event import Event
 from pyinfra.api import Host, State
 from pyinfra.api.exceptions import ConnectError
 
 from roles.drift import process
+from roles.run import connecting
 
 ROOT = Path(__file__).parents[3]
 
@@ -36,11 +38,12 @@ def test_what_compares_is_loaded_while_the_hosts_let_us_in() -> None:
 
 
 class Connections:
-    """What becomes of every host's connection."""
+    """What becomes of every host's connection; without an error each waits until it is ended."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, fails: BaseException | None = None) -> None:
         self.begun: list[str] = []
         self.made: list[str] = []
+        self.ended: list[str] = []
         self.closed: list[str] = []
         self._fails = fails
         monkeypatch.setattr(Host, "connect", lambda host, **_: self._connect(host))
@@ -48,10 +51,13 @@ class Connections:
 
     def _connect(self, host: Host) -> None:
         self.begun.append(host.name)
-        gevent.sleep(0.01)
         if self._fails:
             raise self._fails
-        self.made.append(host.name)
+        try:
+            Event().wait(20)
+            self.made.append(host.name)
+        finally:
+            self.ended.append(host.name)
 
     def _close(self, state: State) -> None:
         self.closed += [host.name for host in state.inventory]
@@ -80,11 +86,12 @@ def test_an_end_while_loading_ends_all_that_connects(
     monkeypatch.setattr("roles.run.loading.in_steps", interrupted)
     with pytest.raises(KeyboardInterrupt):
         checked(inventory)
-    assert len(hosts.begun) == process.AT_ONCE
+    assert len(hosts.begun) == connecting.AT_ONCE
     assert len(hosts.closed) == 60
-    gevent.sleep(0.05)
     assert hosts.made == []
-    assert len(hosts.begun) == process.AT_ONCE
+    assert sorted(hosts.ended) == sorted(hosts.begun)
+    gevent.sleep(0.05)
+    assert len(hosts.begun) == connecting.AT_ONCE
 
 
 def test_an_error_that_is_no_hosts_is_not_swallowed(
