@@ -12,13 +12,12 @@ from pyinfra.api import Host, State
 from pyinfra.api.exceptions import ConnectError
 
 from roles.run import loading
-from roles.run.connecting import listen
+from roles.run.connecting import AT_ONCE, listen
 from roles.run.inventory import loaded
 
 if TYPE_CHECKING:
     from roles.drift.model import Report
 
-AT_ONCE = 50
 LOADED_MEANWHILE = (
     "pydantic",
     "roles.run.model",

@@ -480,7 +480,7 @@ socket_says() {
         my ($socket, $limit_s, $networks) = @ARGV;
         my $version;
         my $end = time + 2 * $limit_s;
-        my $string = qr/"(?:[^"\\]++|\\.)*+"/;
+        my $text = qr/(?:[^"\\]++|\\.)*+/;
         $SIG{ALRM} = sub { exit 124 };
         $SIG{__DIE__} = sub { exit 1 };
 
@@ -509,7 +509,7 @@ socket_says() {
         sub value {
             my ($depth, $from) = (0, pos $_[0]);
             do {
-                $_[0] =~ /\G[:,]?(?:$string|([\[{])|([\]}])|[^"\[\]{}:,]++)/gc or die;
+                $_[0] =~ /\G[:,]?(?:"$text"|([\[{])|([\]}])|[^"\[\]{}:,]++)/gc or die;
                 $depth += $1 ? 1 : $2 ? -1 : 0;
             } while $depth > 0;
             return substr $_[0], $from, pos($_[0]) - $from;
@@ -518,7 +518,7 @@ socket_says() {
             my ($object, %found) = @_;
             return () if ($object || "null") eq "null";
             $object =~ /^\{/g or die;
-            $found{$1} = value($object) while $object =~ /\G,?"((?:[^"\\]++|\\.)*+)":/gc;
+            $found{$1} = value($object) while $object =~ /\G,?"($text)":/gc;
             $object =~ /\G\}$/ or die;
             return %found;
         }

@@ -14,7 +14,7 @@ from roles.observed import Pin, channel, forget
 from roles.observed.releases import PINS, RELEASES, read_pins
 from roles.observed.whole_file import put
 from roles.release.record import Record, Unreadable, read
-from roles.run.current import AT_ONCE
+from roles.run.connecting import AT_ONCE
 
 T = TypeVar("T")
 LIMIT_S = 30

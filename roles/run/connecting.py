@@ -15,6 +15,8 @@ from roles.observed.holding import guard_operations
 from roles.observed.noise import ignore_noise, take_any_bytes
 from roles.observed.sudo import hide_password
 
+AT_ONCE = 50
+"""How many hosts are connected to, or asked, at the same time."""
 KEEPALIVE_S = 30
 """A long build says nothing for minutes; a firewall on the way would forget the connection."""
 

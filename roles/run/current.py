@@ -14,9 +14,9 @@ from pyinfra.api import Host, Inventory, State
 from roles.observed import Look, Observed, is_fresh, observe
 from roles.observed.channel import RemoteError
 from roles.observed.parse import ProbeError
+from roles.run.connecting import AT_ONCE
 from roles.run.fleet import Fleet
 
-AT_ONCE = 50
 _reading = BoundedSemaphore()
 _fleets: WeakKeyDictionary[Inventory, Fleet] = WeakKeyDictionary()
 

@@ -27,7 +27,8 @@ from roles.observed.lease import parse_lease
 from roles.run import busy, interrupt
 from roles.run.changes import Change
 from roles.run.conductor import exit_if_interrupted
-from roles.run.current import AT_ONCE, current_fleet
+from roles.run.connecting import AT_ONCE
+from roles.run.current import current_fleet
 from roles.run.fleet import Fleet, Member
 from roles.run.problems import Problem, Refused
 from roles.run.report import counted

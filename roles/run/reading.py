@@ -26,8 +26,8 @@ from roles.run.address import (
     own_address,
     split_endpoints,
 )
-from roles.run.connecting import connect_error
-from roles.run.current import AT_ONCE, observe_all
+from roles.run.connecting import AT_ONCE, connect_error
+from roles.run.current import observe_all
 from roles.run.fleet import Fleet, Member
 from roles.run.problems import Problem
 from roles.run.wanted import Wanted
