@@ -42,6 +42,7 @@ class Connections:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, fails: BaseException | None = None) -> None:
         self.begun: list[str] = []
+        self.all_slots_taken = Event()
         self.made: list[str] = []
         self.ended: list[str] = []
         self.closed: list[str] = []
@@ -51,6 +52,8 @@ class Connections:
 
     def _connect(self, host: Host) -> None:
         self.begun.append(host.name)
+        if len(self.begun) == connecting.AT_ONCE:
+            self.all_slots_taken.set()
         if self._fails:
             raise self._fails
         try:
@@ -80,7 +83,7 @@ def test_an_end_while_loading_ends_all_that_connects(
     hosts = Connections(monkeypatch)
 
     def interrupted(names: Iterable[str]) -> None:
-        gevent.sleep(0.001)
+        assert hosts.all_slots_taken.wait(20)
         raise KeyboardInterrupt
 
     monkeypatch.setattr("roles.run.loading.in_steps", interrupted)
