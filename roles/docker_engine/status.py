@@ -15,6 +15,7 @@ from roles.container.spec import PART_LABEL
 from roles.docker_engine.packages import installed_engine
 from roles.host_check.finding import printable
 from roles.observed import Observed
+from roles.run.connecting import unreached
 from roles.run.current import observe_all
 from roles.run.merge import merged_data
 from roles.run.reading import connect, explained, look
@@ -91,7 +92,7 @@ def read(state: State, hosts: list[Host]) -> list[EngineStatus]:
         if isinstance(result, Observed):
             found.append(EngineStatus.of(host.name, result))
         else:
-            why = explained(str(result)) if result else f"can't be reached: {unreachable[host]}"
+            why = explained(str(result)) if result else unreached(host.name, unreachable[host])
             found.append(EngineStatus.unread(host.name, why))
     return found
 

@@ -14,6 +14,7 @@ from roles.drift.ignore import ignored
 from roles.drift.model import Finding, HostResult, Report, that_drift
 from roles.observed import channel
 from roles.run import away, busy
+from roles.run.connecting import unreached
 from roles.run.fleet import Fleet
 from roles.run.problems import Problem, Refused
 from roles.run.reading import Reading, read
@@ -53,7 +54,7 @@ def check(state: State, inventory: str) -> Report:
 
 def _unread(reading: Reading) -> dict[str, str]:
     """The hosts that could not be checked, by name, and why."""
-    unread = {host.name: f"can't be reached: {why}" for host, why in reading.unreachable.items()}
+    unread = {host.name: unreached(host.name, why) for host, why in reading.unreachable.items()}
     unread |= {str(problem.host): problem.text for problem in reading.unread}
     silent = {host.name: hosts.silent(found) for host, found in reading.observed.items()}
     return unread | {name: why for name, why in silent.items() if why}

@@ -18,6 +18,7 @@ from roles.host_check.report import HostReport, document, max_verdict, rendered
 from roles.observed import Observed
 from roles.run import options, whole_file
 from roles.run.address import NoAddress, export_address
+from roles.run.connecting import unreached
 from roles.run.current import observe_all
 from roles.run.merge import merged_data
 from roles.run.problems import Problem
@@ -62,7 +63,7 @@ def read(state: State, hosts: list[Host]) -> list[HostReport]:
             wanted[host] = found
     connected, unreachable = connect(state, hosts)
     for host, why in unreachable.items():
-        problems[host].append(Problem(host.name, "connection", f"can't be reached: {why}"))
+        problems[host].append(Problem(host.name, "connection", unreached(host.name, why)))
     observed: dict[Host, Observed] = {}
     for host, result in observe_all(state, {h: look(wanted.get(h)) for h in connected}).items():
         if isinstance(result, Observed):

@@ -12,6 +12,7 @@ from pyinfra.api import DeployError, Host, State
 from roles.host_check.finding import printable
 from roles.maintenance.spec import LogsWish
 from roles.observed import channel
+from roles.run.connecting import unreached
 from roles.run.merge import merged_data
 from roles.run.reading import connect, explained
 from roles.run.reports import told_once
@@ -84,7 +85,7 @@ def _print(state: State, containers: dict[Host, str], wish: LogsWish) -> bool:
     connected, unreachable = connect(state, list(containers))
     width = max(len(host.name) for host in containers)
     for host, why in unreachable.items():
-        _say(f"{host.name:<{width}} | can't be reached: {why}", sys.stderr.write)
+        _say(f"{host.name:<{width}} | {unreached(host.name, why)}", sys.stderr.write)
     read: list[tuple[str, str]] = []
 
     def ask(host: Host) -> str | None:

@@ -15,6 +15,7 @@ from roles.container.instance import current, is_beside
 from roles.container.spec import PART_LABEL
 from roles.host_check.finding import printable
 from roles.observed import Container, Observed
+from roles.run.connecting import unreached
 from roles.run.current import observe_all
 from roles.run.reading import connect, explained, look
 from roles.run.reports import told_once
@@ -69,7 +70,7 @@ def read(state: State, hosts: list[Host]) -> list[Line]:
     for host in hosts:
         result, (found, problems) = results.get(host), wanted[host]
         if not isinstance(result, Observed):
-            why = explained(str(result)) if result else f"can't be reached: {unreachable[host]}"
+            why = explained(str(result)) if result else unreached(host.name, unreachable[host])
             lines.append(Line(host.name, state="not read", told=why, is_well=False))
         elif found is None:
             lines += [Line(host.name, state=str(problem), is_well=False) for problem in problems]

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from roles.host_check.finding import printable
 from roles.observed import Observed, Release, Releases
+from roles.run.connecting import unreached
 from roles.run.current import observe_all
 from roles.run.merge import merged_data
 from roles.run.reading import connect, explained, look
@@ -40,7 +41,7 @@ def tell_releases() -> None:
         found = {h.name: r.releases for h, r in results.items() if isinstance(r, Observed)}
         console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
         console.print(table(found) if any(r.kept for r in found.values()) else "No release yet")
-        unread = {h.name: f"can't be reached: {why}" for h, why in unreachable.items()}
+        unread = {h.name: unreached(h.name, why) for h, why in unreachable.items()}
         unread |= {
             h.name: explained(str(r)) for h, r in results.items() if not isinstance(r, Observed)
         }

@@ -77,14 +77,20 @@ def is_no_login(why: str) -> bool:
     return "authentication" in why.lower()
 
 
+def briefly(why: str) -> str:
+    """What a host that was not connected to does, before a comma."""
+    return "lets no such login in" if is_no_login(why) else "can't be reached"
+
+
 def unreached(name: str, why: str) -> str:
-    """That a host was not connected to, and what to do where it may be another one."""
-    if not is_other_key(why):
-        return f"can't be reached: {why}"
-    return (
-        "its host key is not the one that is known; compare it at the host's console first "
-        f"(`dockyard hostkeys scan {name}` shows both, `trust` or `rotate` pins): {why}"
-    )
+    """That a host was not connected to, and what to do where it answers as another, or refuses."""
+    if is_other_key(why):
+        return (
+            "its host key is not the one that is known; compare it at the host's console first "
+            f"(`dockyard hostkeys scan {name}` shows both, `trust` or `rotate` pins): {why}"
+        )
+    mend = "; mend that, or take it in (dockyard bootstrap)" if is_no_login(why) else ""
+    return f"{briefly(why)}{mend}: {why}"
 
 
 def listen(

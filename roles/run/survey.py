@@ -28,7 +28,7 @@ from roles.registry import plan as registry
 from roles.release import plan as release
 from roles.run import asked, away, busy, conflicts, lease, moving, options, report
 from roles.run.changes import Change
-from roles.run.connecting import is_no_login, is_other_key, unreached
+from roles.run.connecting import briefly, is_no_login, is_other_key, unreached
 from roles.run.current import is_surveyed, remember, surveyed_fleet
 from roles.run.fleet import Fleet
 from roles.run.problems import Problem, Refused
@@ -223,17 +223,15 @@ def _unreachable_problems(
             )
             yield Problem(host.name, "connection", f"{text}: {why}")
         elif "registry" in host.groups:
-            text = f"can't be reached, and every container is told its address; mend that: {why}"
+            text = f"{briefly(why)}, and every container is told its address; mend that: {why}"
             yield Problem(host.name, "connection", text)
         elif host in missed and len(missed) > allowed:
             count = len(missed)
             go_on = f"--data rollout.max_unreachable={count}"
-            mend = "can't be reached; mend that,"
-            if is_no_login(why):
-                mend = "lets no such login in; mend that, or take it in (dockyard bootstrap),"
-            text = f"{mend} or go on without by {go_on}"
+            mend = " or take it in (dockyard bootstrap)," if is_no_login(why) else ""
+            text = f"{briefly(why)}; mend that,{mend} or go on without by {go_on}"
             yield Problem(host.name, "connection", f"{text} (it is {allowed}): {why}")
         else:
             host.state.failed_hosts.discard(host)  # it is allowed, so it does not fail the run
             known = "" if host in missed else ", is drained"
-            away.warn_twice(f"{host.name} can't be reached{known} and is left out: {why}")
+            away.warn_twice(f"{host.name} {briefly(why)}{known} and is left out: {why}")
