@@ -1,10 +1,9 @@
-"""The command `dockyard`: what an operator types by hand, each one a deploy file of this folder."""
+"""The command `dockyard`: what an operator types by hand, most of it a deploy file beside this."""
 
 from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,11 +13,11 @@ from roles.access.bootstrap_command import bootstrap
 from roles.access.hostkeys_command import hostkeys
 from roles.drift.command import drift
 from roles.run import one_host
+from roles.run.command_line import ROOT, pyinfra
 
 click.UsageError.exit_code = 1
-"""2 is what a check for drift tells."""
+"""2 is what `drift` and `hostkeys scan` tell of what differs."""
 
-ROOT = Path(__file__).parents[1]
 INVENTORY = "inventories/prod.py"
 
 
@@ -123,7 +122,7 @@ def run(
     """Become pyinfra, in Dockyard's own folder; an inventory's path is taken from where we are."""
     path = Path(inventory)
     given = str(path.absolute()) if path.exists() else inventory
-    words = [str(Path(sys.executable).with_name("pyinfra")), given, f"deploy/{deploy}"]
+    words = pyinfra(given, f"deploy/{deploy}")
     words += ["--limit", host] if host else []
     for key, value in data.items():
         words += ["--data", f"{key}={json.dumps(value)}"]

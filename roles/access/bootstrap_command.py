@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import signal
-import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from difflib import unified_diff
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,12 +14,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from roles.access.hostkeys_command import fingerprint_option
-from roles.drift.command import INTERRUPTED, found_inventory, read_data
+from roles.run.command_line import (
+    INTERRUPTED,
+    ROOT,
+    confirmed,
+    found_inventory,
+    pyinfra,
+    read_data,
+    run_pyinfra,
+)
 
 if TYPE_CHECKING:
     from inventories.host_list import HostEntry
 
-ROOT = Path(__file__).parents[2]
 DEPLOY = "deploy/bootstrap.py"
 
 
@@ -181,7 +186,8 @@ def _list(path: Path, inventory: str, name: str, wanted: dict[str, Any], yes: bo
             if not sys.stdin.isatty():
                 text = "there is no terminal to ask on before the list is written; add -y"
                 raise click.UsageError(text)
-            click.confirm(f"Write {_short(path)}, and take {name} in?", abort=True, err=True)
+            if not confirmed(f"Write {_short(path)}, and take {name} in?"):
+                raise click.Abort
         if path.read_bytes().decode() != before:
             raise host_list.ListError("was changed meanwhile; run again")
         whole_file.write(path, after)
@@ -244,32 +250,21 @@ def _diff(path: Path, before: str, after: str) -> str:
 
 
 def _run(inventory: str, path: Path, name: str, access: dict[str, Any], yes: bool) -> int:
-    words = [str(Path(sys.executable).with_name("pyinfra")), inventory, DEPLOY, "--limit", name]
-    words += ["-y"] if yes else []
+    words = [inventory, DEPLOY, "--limit", name, *(["-y"] if yes else [])]
     for key, value in access.items():
         words += ["--data", f"{key}={value if isinstance(value, str) else json.dumps(value)}"]
-    exit_code = _ended(words)
+    exit_code = run_pyinfra(*words)
     if exit_code:
         go_on = "Mend what is told above (in that list, where the address was wrong), and go on"
         if exit_code == INTERRUPTED:
             go_on = "Go on"
         click.echo(
             f"dockyard bootstrap: {name} stays listed in {_short(path)}: deploys of all hosts want "
-            f"it, too. {go_on} with the same command, or:\n    {shlex.join(words)}\n"
+            f"it, too. {go_on} with the same command, or:\n    {shlex.join(pyinfra(*words))}\n"
             f"To take it back: dockyard hostkeys forget {name}, then delete its lines there.",
             err=True,
         )
     return exit_code
-
-
-def _ended(words: Sequence[str]) -> int:
-    """Run pyinfra to its end; Ctrl-C is for it alone, it finishes the step in hand."""
-    before = signal.signal(signal.SIGINT, lambda number, frame: None)
-    try:
-        code = subprocess.run(words, check=False).returncode
-    finally:
-        signal.signal(signal.SIGINT, before)
-    return code if code >= 0 else 128 - code
 
 
 def _short(path: Path) -> str:

@@ -6,12 +6,11 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from roles.drift.command import found_inventory
+from roles.run.command_line import ROOT, confirmed, found_inventory
 
 if TYPE_CHECKING:
     from pyinfra.api import State
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from roles.access.known_hosts import HostKey
     from roles.access.place import Place
 
-ROOT = Path(__file__).parents[2]
 DIFFERS, UNKNOWN = 2, 3
 
 
@@ -225,5 +223,6 @@ def _confirmed(name: str, shown: tuple[HostKey, ...]) -> tuple[HostKey, ...]:
             f"{name}: there is no terminal to confirm on; compare the key at the host's console, "
             "and give it by --fingerprint"
         )
-    click.confirm("Is that what the host's console tells?", abort=True, err=True)
+    if not confirmed("Is that what the host's console tells?"):
+        raise click.Abort
     return shown

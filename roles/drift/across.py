@@ -11,7 +11,7 @@ from gevent.pool import Pool
 from pyinfra.api import State
 
 from roles.container.instance import serving
-from roles.drift.model import Finding, Kind
+from roles.drift.model import Finding, Identity, Kind
 from roles.proxy import plan as proxy
 from roles.proxy.status import TellingProxy, listed_engines, telling_proxies
 from roles.registry import plan as registry
@@ -21,13 +21,14 @@ from roles.registry.rollout import modes
 from roles.registry.session import Registry, session
 from roles.run.address import split_endpoint
 from roles.run.away import has_registry
+from roles.run.connecting import AT_ONCE
 from roles.run.fleet import Fleet
 from roles.soa_engine import plan as soa_engine
 
-AT_ONCE = 50
 BELIEVED_S = 15
 """How long something has to stand before it is told: an election, or a step of a rollout, is over.
 
+Twice as long is looked at the most: one slow answer hides what another look would have told.
 Longer than the session of who has just ended (10 s): his node is there for so long.
 """
 PAUSE_S = 1
@@ -43,13 +44,14 @@ def differences(state: State, fleet: Fleet, unread: Collection[str]) -> list[Fin
     """
     if not fleet.members or not has_registry(fleet):
         return []
-    found = _look(state, fleet, unread)
-    until = time.monotonic() + BELIEVED_S
-    while found and time.monotonic() < until:
+    began, since = time.monotonic(), dict[Identity, float]()
+    while True:
+        found, now = _look(state, fleet, unread), time.monotonic()
+        since = {one.identity: since.get(one.identity, now) for one in found}
+        stood = [one for one in found if now - since[one.identity] >= BELIEVED_S]
+        if len(stood) == len(found) or now - began > 2 * BELIEVED_S:
+            return stood
         gevent.sleep(PAUSE_S)
-        again = {(one.host, one.role, one.path) for one in _look(state, fleet, unread)}
-        found = [one for one in found if (one.host, one.role, one.path) in again]
-    return found
 
 
 def _look(state: State, fleet: Fleet, unread: Collection[str]) -> list[Finding]:

@@ -12,7 +12,7 @@ from pyinfra.api import Host, State
 from roles.drift import across, hosts
 from roles.drift.ignore import ignored
 from roles.drift.model import Finding, HostResult, Report, that_drift
-from roles.observed import channel
+from roles.observed import Drained, channel
 from roles.run import away, busy
 from roles.run.connecting import unreached
 from roles.run.fleet import Fleet
@@ -35,8 +35,11 @@ def check(state: State, inventory: str) -> Report:
         raise Refused(list(reading.wrong))
     unread = _unread(reading)
     fleet = _judged(reading.fleet, unread)
-    fleet = away.marked(fleet, away.known_away(state, fleet))
-    found = [*hosts.differences(fleet), *map(_stray, reading.strayed)]
+    absent = away.known_away(state, fleet)
+    drained = {host.name: absent.get(host.name) for host in reading.unreachable}
+    drained |= {member.name: member.drained for member in away.marked(reading.fleet, absent)}
+    fleet = away.marked(fleet, absent)
+    found = [*hosts.differences(fleet), *(_stray(reading, each) for each in reading.strayed)]
     found += across.differences(
         state, fleet, {*unread, *(str(problem.host) for problem in reading.strayed)}
     )
@@ -47,7 +50,7 @@ def check(state: State, inventory: str) -> Report:
     notes += [str(problem) for problem in _busy(reading)]
     if not fleet.has_whole_registry:
         notes.append("Not every server of the registry was read: who was told what, is not judged.")
-    results = [_result(state, host, fleet, unread, findings) for host in state.inventory]
+    results = [_result(state, host, drained, unread, findings) for host in state.inventory]
     took_s = round(time.monotonic() - started, 3)
     return Report(inventory, began, took_s, tuple(results), tuple(findings), tuple(notes))
 
@@ -56,8 +59,11 @@ def _unread(reading: Reading) -> dict[str, str]:
     """The hosts that could not be checked, by name, and why."""
     unread = {host.name: unreached(host.name, why) for host, why in reading.unreachable.items()}
     unread |= {str(problem.host): problem.text for problem in reading.unread}
-    silent = {host.name: hosts.silent(found) for host, found in reading.observed.items()}
-    return unread | {name: why for name, why in silent.items() if why}
+    for host, found in reading.observed.items():
+        is_stopped = not (found.docker_hangs or found.docker_service.active)  # is told as drift
+        if found.engine_silence and not is_stopped:
+            unread[host.name] = found.engine_silence
+    return unread
 
 
 def _busy(reading: Reading) -> list[Problem]:
@@ -73,10 +79,15 @@ def _judged(fleet: Fleet, unread: Mapping[str, str]) -> Fleet:
     return replace(fleet, members=members, has_whole_registry=is_whole)
 
 
-def _stray(problem: Problem) -> Finding:
-    return Finding(
-        problem.host, problem.key, problem.key, "an address", problem.text, "address moved"
-    )
+def _stray(reading: Reading, problem: Problem) -> Finding:
+    """That a host's address can't be told: what its containers were told may be no more its own."""
+    found = next(its for host, its in reading.observed.items() if host.name == problem.host)
+    has = {str(address.ip) for address in found.addresses}
+    told = {c.environment["EXPORT_IP"] for c in found.containers if "EXPORT_IP" in c.environment}
+    if not told - has:
+        return hosts.refused(problem, "refused")
+    key = problem.key
+    return Finding(problem.host, key, key, "an address", problem.text, "address moved")
 
 
 def _is_in_limit(state: State, finding: Finding) -> bool:
@@ -88,15 +99,20 @@ def _order(finding: Finding) -> tuple[str, str, str]:
 
 
 def _result(
-    state: State, host: Host, fleet: Fleet, unread: Mapping[str, str], findings: list[Finding]
+    state: State,
+    host: Host,
+    drained: Mapping[str, Drained | None],
+    unread: Mapping[str, str],
+    findings: list[Finding],
 ) -> HostResult:
     groups = tuple(host.groups)
     if not state.is_host_in_limit(host):
         return HostResult(host.name, groups, "left out", "by --limit")
-    if host.name in unread:
-        return HostResult(host.name, groups, "not checked", unread[host.name])
-    drained = next((member.drained for member in fleet if member.name == host.name), None)
-    if drained:
-        return HostResult(host.name, groups, "maintenance", f"drained {drained}")
+    why = unread.get(host.name)
+    if by := drained.get(host.name):
+        told = f"drained {by}" + (f"; {why}" if why else "")
+        return HostResult(host.name, groups, "maintenance", told)
+    if why:
+        return HostResult(host.name, groups, "not checked", why)
     differs = any(one.host == host.name for one in that_drift(findings))
     return HostResult(host.name, groups, "drift" if differs else "in sync")

@@ -12,14 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from roles.run.command_line import (
+    INTERRUPTED,
+    ROOT,
+    confirmed,
+    found_inventory,
+    read_data,
+    run_pyinfra,
+)
 from roles.run.loading import quickly
 
 if TYPE_CHECKING:
     from roles.drift.model import Report
 
-ROOT = Path(__file__).parents[2]
 FORMATS = ("table", "json", "prometheus")
-INTERRUPTED = 130
 
 
 @click.command()
@@ -30,10 +36,12 @@ INTERRUPTED = 130
 @click.option("--fix", is_flag=True, help="Deploy to the hosts that differ, then check again.")
 @click.option("-y", "--yes", is_flag=True, help="Don't ask before --fix deploys.")
 @click.option("--record", type=click.Path(file_okay=False), help="Keep the reports of many runs.")
-@click.option("--keep", type=click.IntRange(1), default=500, show_default=True)
-@click.option("--keep-days", type=click.IntRange(1), default=90, show_default=True)
+@click.option("--keep", type=click.IntRange(1, 1_000_000), default=500, show_default=True)
+@click.option("--keep-days", type=click.IntRange(1, 36_500), default=90, show_default=True)
 @click.option("--textfile", type=click.Path(dir_okay=False), help="For Prometheus' collector.")
-@click.option("--hook", type=click.Path(dir_okay=False), help="What to call when it has changed.")
+@click.option(
+    "--hook", type=click.Path(dir_okay=False), help="What to call when what differs has changed."
+)
 @click.option("--data", multiple=True, metavar="KEY=VALUE", help="As pyinfra's own --data.")
 @click.pass_obj
 def drift(
@@ -66,17 +74,21 @@ def drift(
             from roles.drift.process import check_inventory
 
         report = check_inventory(path, given["limit"], data, str(ROOT))
-        if form == "table" or not (fix and report.drift):  # a program reads one report
-            told(report)
-        kept = {name: given[name] for name in ("keep", "keep_days")}
-        problems = _keep(report, history, **kept, is_limited=bool(given["limit"]))
-    for problem in problems:
-        click.echo(f"dockyard drift: {problem}", err=True)
-    if fix and report.drift:
-        if not given["yes"]:
-            click.confirm("Deploy to the hosts that differ?", abort=True, err=True)
-        _mend(path, report, given["data"])
-        _start_again()
+        problems = _keep(report, history, given["keep"], given["keep_days"])
+        is_last = not (fix and report.drift)
+        try:
+            if is_last or told.shows_table:  # a program reads one report: the last
+                told(report)
+        finally:
+            for problem in problems:
+                click.echo(f"dockyard drift: {problem}", err=True)
+    if not is_last:
+        if _is_to_mend(report, given["yes"], told.shows_table):
+            _mend(path, report.mendable, given["data"])
+            _start_again()
+        if not told.shows_table:
+            with _as_errors():
+                told(report)
     sys.exit(1 if problems else report.exit_code)
 
 
@@ -85,6 +97,11 @@ class _Told:
 
     def __init__(self, form: str, out: Path | None) -> None:
         self._form, self._out = form, out
+
+    @property
+    def shows_table(self) -> bool:
+        """Whether the operator sees what differs, and no program reads it."""
+        return self._form == "table" and self._out is None
 
     def __call__(self, report: Report) -> None:
         from roles.drift.report import console, summary, table
@@ -115,7 +132,7 @@ class _Told:
 
 
 def _keep(
-    report: Report, history: dict[str, Path | None], keep: int, keep_days: int, is_limited: bool
+    report: Report, history: dict[str, Path | None], keep: int, keep_days: int
 ) -> tuple[str, ...]:
     """Keep the report, and tell who is to be told; return what could not be done."""
     from roles.drift.history import record
@@ -123,20 +140,36 @@ def _keep(
     directory, textfile, hook = (history[name] for name in ("record", "textfile", "hook"))
     if directory is None:
         return ()
-    return record(report, directory, keep, keep_days, textfile, hook, is_limited).problems
+    return record(report, directory, keep, keep_days, textfile, hook).problems
 
 
-def _mend(inventory: str, report: Report, data: Sequence[str]) -> None:
-    """Deploy to the hosts that differ, as an ordinary rollout."""
-    hosts = list(dict.fromkeys(found.host for found in report.drift if found.host))
-    if not hosts:
-        raise click.ClickException("what differs is on no host: no deploy mends it")
-    words = [str(Path(sys.executable).with_name("pyinfra")), inventory, "deploy/soa.py", "-y"]
+def _is_to_mend(report: Report, yes: bool, is_shown: bool) -> bool:
+    """Whether a deploy follows: it can mend something, and the operator wants it."""
+    from roles.drift.report import console, table
+
+    for host, why in report.refused.items():
+        click.echo(f"dockyard drift: {host} is left as it is: a deploy refuses it, {why}", err=True)
+    if not report.mendable:
+        click.echo("dockyard drift: no deploy mends what differs; nothing was changed", err=True)
+        return False
+    if yes:
+        return True
+    if not is_shown:
+        console(on_stderr=True).print(table(report))
+    return confirmed(f"Deploy to {', '.join(report.mendable)}?")
+
+
+def _mend(inventory: str, hosts: Sequence[str], data: Sequence[str]) -> None:
+    """Deploy to these hosts, as an ordinary rollout."""
+    words = [inventory, "deploy/soa.py", "-y"]
     words += [word for host in hosts for word in ("--limit", host)]
     words += [word for each in data for word in ("--data", each)]
     click.echo(f"dockyard drift: deploying to {', '.join(hosts)}", err=True)
-    run = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False)
-    if run.returncode:
+    code = run_pyinfra(*words, stdin=subprocess.DEVNULL, stdout=sys.stderr)
+    if code == INTERRUPTED:
+        click.echo("dockyard drift: interrupted; what is done is told above", err=True)
+        sys.exit(INTERRUPTED)
+    if code:
         raise click.ClickException("the deploy failed, which says above why")
 
 
@@ -181,25 +214,3 @@ def _alone(directory: Path | None) -> Any:
 
 def _absolute(path: str | None) -> Path | None:
     return Path(path).absolute() if path else None
-
-
-def found_inventory(inventory: str) -> str:
-    """The inventory's absolute path, from where we are or from the project's folder."""
-    for folder in (Path.cwd(), ROOT):
-        if (folder / inventory).is_file():
-            return str((folder / inventory).absolute())
-    text = f"there is no inventory {inventory}; name a file such as inventories/prod.py"
-    raise click.UsageError(text)
-
-
-def read_data(given: Sequence[str], option: str = "--data") -> dict[str, Any]:
-    """Read `KEY=VALUE` as pyinfra does."""
-    from pyinfra_cli.util import parse_cli_arg
-
-    found: dict[str, Any] = {}
-    for each in given:
-        key, sign, value = each.partition("=")
-        if not sign or not key:
-            raise click.UsageError(f"{option} {each}: expected KEY=VALUE")
-        found[key] = parse_cli_arg(value)
-    return found

@@ -27,8 +27,6 @@ from roles.host_check.finding import one_line
 from roles.run import whole_file
 from roles.run.whole_file import Unwritable
 
-KEEP, KEEP_DAYS = 1000, 90
-MOST = {"keep": 1_000_000, "keep_days": 36_500}
 NAME = "%Y%m%dT%H%M%S.%fZ"
 """Of a report's file, by its time in UTC: names sort as times do."""
 
@@ -100,11 +98,10 @@ def only_one(directory: Path) -> Iterator[None]:
 def record(
     report: Report,
     directory: Path,
-    keep: int = KEEP,
-    keep_days: int = KEEP_DAYS,
+    keep: int,
+    keep_days: int,
     textfile: Path | None = None,
     hook: Path | None = None,
-    is_limited: bool = False,
 ) -> Recorded:
     """Keep a report, and tell what has changed; to be called within `only_one(directory)`.
 
@@ -114,24 +111,17 @@ def record(
         keep, keep_days: how many reports are kept, and for how many days. The newest stays.
         textfile: where node_exporter's textfile collector reads; the name ends in `.prom`.
         hook: called with the news where something has changed since it was last told.
-        is_limited: the check left hosts out; those that are not in the report are not gone.
-
-    Raises:
-        DriftError: `keep` or `keep_days` is out of bounds.
     """
-    for name, number in (("keep", keep), ("keep_days", keep_days)):
-        if not 1 <= number <= MOST[name]:
-            raise DriftError(f"{name}: expected a number from 1 to {MOST[name]}, found {number}")
     problems: list[str] = []
     state = _read_state(directory, problems)
     its_own = _keep_report(report, directory, problems)
     if textfile:
         _write(textfile, prometheus(report), problems)
-    since_last = news(state.standing, report, is_limited)
-    state = replace(state, standing=learned(state.standing, report, is_limited))
+    since_last = news(state.standing, report)
+    state = replace(state, standing=learned(state.standing, report))
     _write_state(state, directory, problems)
-    if hook and _tell(news(state.told, report, is_limited), report, hook, problems):
-        state = replace(state, told=learned(state.told, report, is_limited))
+    if hook and _tell(news(state.told, report), report, hook, problems):
+        state = replace(state, told=learned(state.told, report))
         _write_state(state, directory, problems)
     _prune(directory, its_own, keep, report.made_at - timedelta(days=keep_days), problems)
     return Recorded(since_last, tuple(dict.fromkeys(problems)))

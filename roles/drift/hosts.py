@@ -11,7 +11,7 @@ from roles.drift.model import Finding, Kind
 from roles.host_check import plan as host_check
 from roles.host_setup import plan as host_setup
 from roles.images import plan as images
-from roles.observed import Container, Observed
+from roles.observed import Container
 from roles.proxy import plan as proxy
 from roles.registry import plan as registry
 from roles.run import conflicts
@@ -26,15 +26,6 @@ ROLES = (host_setup, docker_engine, images, registry, soa_engine, proxy, sdk)
 TOLD_WITHOUT_ENGINE = ("host_setup", "docker_engine", "host_check")
 
 
-def silent(observed: Observed) -> str | None:
-    """Why a host's containers can't be told though its engine runs; None where they can."""
-    if observed.docker_hangs:
-        return "its Docker engine hangs: it did not answer in time"
-    if observed.docker_error and observed.docker_service.active:
-        return f"its Docker engine runs and does not answer: {observed.docker_error}"
-    return None
-
-
 def differences(fleet: Fleet) -> list[Finding]:
     """Return all that a deploy would mend, and all that it would stumble over, host by host.
 
@@ -42,9 +33,9 @@ def differences(fleet: Fleet) -> list[Finding]:
     not told, and may run on.
     """
     found = [one for role in ROLES for change in role.plan(fleet) for one in _of(fleet, change)]
-    unfit = [_refused(problem, "unfit") for problem in host_check.check(fleet)]
+    unfit = [refused(problem, "unfit") for problem in host_check.check(fleet)]
     problems = [*conflicts.check(fleet), *(p for role in ROLES for p in role.check(fleet))]
-    found += [*unfit, *(_refused(problem, "refused") for problem in problems)]
+    found += [*unfit, *(refused(problem, "refused") for problem in problems)]
     hiding = {member.name for member in fleet if member.observed.hides_containers}
     return [one for one in found if one.host not in hiding or one.role in TOLD_WITHOUT_ENGINE]
 
@@ -86,7 +77,8 @@ def _kind(member: Member, gap: Gap) -> Kind:
     return gap.origin or "differs"
 
 
-def _refused(problem: Problem, kind: Kind) -> Finding:
+def refused(problem: Problem, kind: Kind) -> Finding:
+    """What would end a deploy, as a finding."""
     role, _, path = problem.key.partition(".")
     return Finding(problem.host, role, path or problem.key, "fit for a deploy", problem.text, kind)
 

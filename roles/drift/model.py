@@ -22,6 +22,9 @@ what nobody asked for, and no drift.
 """
 State = Literal["in sync", "drift", "maintenance", "not checked", "left out"]
 
+Identity = tuple[str | None, str, str]
+"""Host, role and path."""
+
 IN_SYNC, WRONG, DRIFT, NOT_CHECKED = 0, 1, 2, 3
 """Exit codes; WRONG is an error in the configuration or in the use."""
 
@@ -42,6 +45,15 @@ class Finding:
     """Whether mending it takes something out of service for a moment."""
     ignored: str | None = None
     """Why it is ignored, by a rule of the data; None where it counts."""
+
+    @property
+    def identity(self) -> Identity:
+        """What makes it the same thing in another look.
+
+        Not the kind, which a commit to the data alone may turn ("by hand, and not yet deployed"),
+        and not what was found, which may be another each time (what is free on a full disk).
+        """
+        return self.host, self.role, self.path
 
 
 @dataclass(frozen=True)
@@ -73,6 +85,21 @@ class Report:
         """The findings that count: neither ignored, nor unmanaged, nor of a drained host."""
         away = {host.name for host in self.hosts if host.state == "maintenance"}
         return tuple(f for f in that_drift(self.findings) if f.host not in away)
+
+    @property
+    def refused(self) -> dict[str, str]:
+        """The hosts with drift that no deploy goes to before somebody has mended them, and why."""
+        why = {f.host: f.found for f in self.findings if f.kind in ("unfit", "refused")}
+        return {host: why[host] for host in self._drifted if host in why}
+
+    @property
+    def mendable(self) -> tuple[str, ...]:
+        """The hosts whose drift a deploy mends; what is of no single host, it does not."""
+        return tuple(host for host in self._drifted if host not in self.refused)
+
+    @property
+    def _drifted(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(found.host for found in self.drift if found.host))
 
     @property
     def unmanaged(self) -> tuple[Finding, ...]:

@@ -6,17 +6,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from roles.drift.document import FORMAT, document, finding
-from roles.drift.model import Finding, Report
+from roles.drift.model import Finding, Report, State
 
 Change = Literal["drift", "resolved", "mixed", "hosts"]
 """`hosts`: only which of them can be checked has changed."""
-
-Identity = tuple[str | None, str, str]
-"""Host, role and path.
-
-Not the kind, which a commit to the data alone may turn ("by hand, and not yet deployed"), and not
-what was found, which may be another each time ("restarted 7 times"): the same thing stands.
-"""
 
 
 @dataclass(frozen=True)
@@ -52,42 +45,36 @@ class News:
         return "resolved" if self.resolved else "hosts"
 
 
-def identity(found: Finding) -> Identity:
-    return found.host, found.role, found.path
-
-
-def news(known: Known, report: Report, is_limited: bool = False) -> News:
+def news(known: Known, report: Report) -> News:
     """Compare a report with what is known.
 
-    Findings of a host that could not be checked, or is drained, are not resolved by their absence;
-    those of no single host are not while any host could not be checked. `is_limited`: the check
-    left hosts out, so a host that is not in the report has not left the inventory.
+    Findings of a host that could not be checked, was left out, or is drained, are not resolved by
+    their absence; those of no single host are not while any host was not checked.
     """
-    before = {identity(found) for found in known.findings}
-    standing = {identity(found) for found in report.drift}
-    now = {identity(found): found for found in report.findings}
-    gone = [found for found in known.findings if identity(found) not in standing]
-    unchecked = _unchecked(report)
-    checked = {host.name for host in report.hosts} - set(unchecked)
+    before = {found.identity for found in known.findings}
+    standing = {found.identity for found in report.drift}
+    now = {found.identity: found for found in report.findings}
+    gone = [found for found in known.findings if found.identity not in standing]
+    unchecked = _that_are(report, "not checked")
+    checked = _that_are(report, "in sync", "drift", "maintenance")
     return News(
-        tuple(found for found in report.drift if identity(found) not in before),
-        tuple(now.get(identity(f), f) for f in gone if _is_judged(f.host, report, is_limited)),
+        tuple(found for found in report.drift if found.identity not in before),
+        tuple(now.get(f.identity, f) for f in gone if _is_judged(f.host, report)),
         tuple(name for name in unchecked if name not in known.unchecked),
         tuple(name for name in known.unchecked if name in checked),
     )
 
 
-def learned(known: Known, report: Report, is_limited: bool = False) -> Known:
+def learned(known: Known, report: Report) -> Known:
     """What is known once the news has been told."""
-    standing = {identity(found) for found in report.drift}
+    standing = {found.identity for found in report.drift}
     carried = [
         found
         for found in known.findings
-        if identity(found) not in standing and not _is_judged(found.host, report, is_limited)
+        if found.identity not in standing and not _is_judged(found.host, report)
     ]
-    present = {host.name for host in report.hosts}
-    elsewhere = [name for name in known.unchecked if is_limited and name not in present]
-    return Known((*report.drift, *carried), (*_unchecked(report), *elsewhere))
+    left_out = [name for name in known.unchecked if name in _that_are(report, "left out")]
+    return Known((*report.drift, *carried), (*_that_are(report, "not checked"), *left_out))
 
 
 def told(its: News, report: Report) -> dict[str, Any]:
@@ -103,15 +90,15 @@ def told(its: News, report: Report) -> dict[str, Any]:
     }
 
 
-def _unchecked(report: Report) -> tuple[str, ...]:
-    return tuple(host.name for host in report.hosts if host.state == "not checked")
+def _that_are(report: Report, *states: State) -> tuple[str, ...]:
+    return tuple(host.name for host in report.hosts if host.state in states)
 
 
-def _is_judged(host: str | None, report: Report, is_limited: bool) -> bool:
-    """Whether the report would have told of a finding of this host, if it still stood."""
+def _is_judged(host: str | None, report: Report) -> bool:
+    """Whether the report would have told of a finding of this host, if it still stood.
+
+    Every host of the inventory is in the report: one that is not has left.
+    """
     if host is None:
-        return not is_limited and not _unchecked(report)
-    states = {its.name: its.state for its in report.hosts}
-    if host not in states:
-        return not is_limited
-    return states[host] in ("in sync", "drift")
+        return not _that_are(report, "not checked", "left out")
+    return host not in _that_are(report, "not checked", "left out", "maintenance")

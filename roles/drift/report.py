@@ -65,8 +65,9 @@ def table(report: Report) -> RenderableType:
     )
 
 
-def console() -> Console:
-    return Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
+def console(on_stderr: bool = False) -> Console:
+    is_terminal = (sys.stderr if on_stderr else sys.stdout).isatty()
+    return Console(stderr=on_stderr, width=None if is_terminal else WIDTH, highlight=False)
 
 
 def worst(report: Report) -> State:

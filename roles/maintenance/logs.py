@@ -12,13 +12,12 @@ from pyinfra.api import DeployError, Host, State
 from roles.host_check.finding import printable
 from roles.maintenance.spec import LogsWish
 from roles.observed import channel
-from roles.run.connecting import unreached
+from roles.run.connecting import AT_ONCE, unreached
 from roles.run.merge import merged_data
 from roles.run.reading import connect, explained
 from roles.run.reports import told_once
 from roles.run.wanted import ROLE_OF_GROUP, validated
 
-AT_ONCE = 50
 READ_S = 60
 FOLLOW_S = 86400
 """A terminal that is left open overnight is not followed for ever."""
@@ -106,7 +105,8 @@ def _print(state: State, containers: dict[Host, str], wish: LogsWish) -> bool:
             lines.end()
         return None
 
-    failures = [failure for failure in Pool(AT_ONCE).map(ask, connected) if failure]
+    at_once = None if wish.follow else AT_ONCE  # who is followed does not end
+    failures = [failure for failure in Pool(at_once).map(ask, connected) if failure]
     for _, text in sorted(read, key=lambda pair: pair[0]):
         _say(text)
     for failure in failures:

@@ -21,9 +21,11 @@ from roles.run.reading import connect, explained, look
 from roles.run.reports import told_once
 from roles.run.wanted import ROLE_OF_GROUP, Wanted, validated
 
-HEADINGS = ("Host", "Release", "Part", "Container", "Image", "State", "Since")
+HEADINGS = ("Host", "Release", "Part", "Container", "Image", "State", "Since (UTC)")
 WIDTH = 160
 """Of the table, where there is no terminal to ask."""
+_NEVER = "0001-"
+"""How Docker's times begin of what has not been yet."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,10 @@ def lines_of(
     elif not any(group in ROLE_OF_GROUP for group in groups):
         yield Line(name, state="runs no part")
     parts = {group: wanted.part(role) for group, role in ROLE_OF_GROUP.items() if group in groups}
+    if parts and observed.engine_silence:
+        told = f"does not tell what runs there: {observed.engine_silence}"
+        yield Line(name, state="not known", told=told, is_well=False)
+        return
     for group, part in parts.items():
         if part:
             found = current(observed, part.container)
@@ -102,7 +108,7 @@ def _line(name: str, part: str, found: Container, is_part: bool = True) -> Line:
     state = (found.inspect or {}).get("State") or {}
     word = str(state.get("Status", "running" if found.running else "stopped"))
     at = state.get("StartedAt" if found.running else "FinishedAt", "")
-    since = str(at)[:19].replace("T", " ")
+    since = "" if str(at).startswith(_NEVER) else str(at)[:19].replace("T", " ")
     is_well = (found.running and not found.is_paused) or not is_part
     return Line(name, part, found.name, found.image, word, since, is_well)
 

@@ -196,10 +196,22 @@ class Observed:
     """How far the host's clock is ahead of ours; 0 where the probe's own time explains it."""
 
     @property
+    def engine_silence(self) -> str | None:
+        """Why the engine does not tell which containers there are; None where it does, or is none.
+
+        Those of an engine that is stopped may run on.
+        """
+        if self.docker_hangs:
+            return "its Docker engine hangs: it did not answer in time"
+        if self.docker_error is None:
+            return None
+        does = "runs and does not answer" if self.docker_service.active else "is stopped"
+        return f"its Docker engine {does}: {self.docker_error}"
+
+    @property
     def hides_containers(self) -> bool:
         """Whether its engine does not tell of containers that were deployed here: they may run."""
-        is_silent = self.docker_hangs or self.docker_error is not None
-        return is_silent and self.releases.current_name is not None
+        return self.engine_silence is not None and self.releases.current_name is not None
 
     def container(self, name: str) -> Container | None:
         return next((c for c in self.containers if c.name == name), None)

@@ -42,15 +42,20 @@ def tell(state: State, briefly: bool) -> None:
     for host in hosts.values():
         forget(host)
     found = observe_all(state, dict.fromkeys(hosts.values()))
-    read = {host.name: result for host, result in found.items() if isinstance(result, Observed)}
+    read: dict[str, Observed] = {}
+    silent: dict[str, object] = {}
+    for host, result in found.items():
+        if isinstance(result, Observed) and not result.engine_silence:
+            read[host.name] = result
+        else:
+            silent[host.name] = result.engine_silence if isinstance(result, Observed) else result
     standings = [s for member in fleet if member.name in read for s in of(member, read)]
     if standings:
         logger.info("--> What runs now:")
     for line in shares(fleet, standings) if briefly else lines(standings):
         logger.info(f"    {line}")
-    for host, result in found.items():
-        if host.name not in read:
-            logger.error(f"    {host.name}: what runs there is not known: {result}")
+    for name, why in silent.items():
+        logger.error(f"    {name}: what runs there is not known: {why}")
     for name in fleet.unreachable:
         logger.error(f"    {name}: what runs there is not known: it was not reached")
 

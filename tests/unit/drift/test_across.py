@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -115,6 +116,33 @@ def test_what_ends_before_it_is_believed_is_not_told(
 
     monkeypatch.setattr(across.gevent, "sleep", come)
     assert told(whole()) == []
+
+
+def test_one_silent_look_hides_nothing_that_stands(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system.names, system.is_there = {ENGINES["app-1"]}, False
+
+    def answer(_: float) -> None:
+        system.is_there = True
+        time.sleep(0.01)
+
+    monkeypatch.setattr(across.gevent, "sleep", answer)
+    path = f"{FOLDER}/{ENGINES['app-2']}"
+    assert told(whole()) == [("app-2", "soa_engine", path, "missing")]
+
+
+def test_what_comes_and_goes_is_not_waited_for_without_end(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system.lists["app-2"] = None
+
+    def turn(_: float) -> None:
+        system.is_there = not system.is_there
+        time.sleep(0.01)
+
+    monkeypatch.setattr(across.gevent, "sleep", turn)
+    assert told(whole()) == [("app-2", "proxy", "/status", "missing")]
 
 
 @pytest.mark.parametrize("listed, found", [("down", "down"), (None, "not listed")])

@@ -26,10 +26,11 @@ def drift(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
         (("inventories/prod.py", "--data", "x"), "--data x: expected KEY=VALUE"),
         (("inventories/prod.py", "--hook", "/bin/true"), "need --record DIR"),
         (("inventories/prod.py", "--keep", "0"), "0 is not in the range"),
+        (("inventories/prod.py", "--keep-days", "40000"), "40000 is not in the range"),
         (("inventories/prod.py", "--nothing"), "No such option"),
         (("inventories/prod.py", "--limit", "app-99"), "has no such host, nor a group"),
     ],
-    ids=["fix", "no-file", "format", "data", "hook", "keep", "option", "limit"],
+    ids=["fix", "no-file", "format", "data", "hook", "keep", "keep-days", "option", "limit"],
 )
 def test_what_can_not_be_meant(tmp_path: Path, words: tuple[str, ...], text: str) -> None:
     run = drift(tmp_path, *words)

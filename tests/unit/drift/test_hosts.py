@@ -169,23 +169,6 @@ def test_a_part_of_a_group_that_the_host_left() -> None:
     assert [one.path for one in hosts.unmanaged(left)] == ["engine"]
 
 
-@pytest.mark.parametrize(
-    "seen, why",
-    [
-        ({"docker_hangs": True}, "its Docker engine hangs: it did not answer in time"),
-        (
-            {"docker_error": "permission denied", "docker_service": Service(True, True)},
-            "its Docker engine runs and does not answer: permission denied",
-        ),
-        ({"docker_error": "no daemon", "docker_service": Service(True, False)}, None),
-        ({}, None),
-    ],
-    ids=["hangs", "refuses", "stopped", "answers"],
-)
-def test_an_engine_that_can_not_be_judged(seen: dict[str, Any], why: str | None) -> None:
-    assert hosts.silent(replace(whole("app-1")["app-1"].observed, **seen)) == why
-
-
 def test_of_a_host_whose_engine_is_stopped_that_alone_is_told() -> None:
     found = serving(fleet("app-1", "registry-1"))
     off = Service(True, False)

@@ -12,10 +12,10 @@ AWAY = (host("app-2", "not checked", "timed out"),)
 DRAINED = (host("app-2", "maintenance", "ann"),)
 
 
-def after(*reports: Report, is_limited: bool = False) -> Known:
+def after(*reports: Report) -> Known:
     known = Known()
     for its in reports:
-        known = learned(known, its, is_limited)
+        known = learned(known, its)
     return known
 
 
@@ -91,10 +91,11 @@ def test_a_host_that_has_left_the_inventory() -> None:
 
 
 def test_a_host_that_was_left_out_stays_as_it_was_known() -> None:
-    gone, away = found("app-9"), (host("app-9", "not checked"),)
-    known = after(report(gone, NOBODYS, hosts=away))
-    assert not news(known, report(), is_limited=True)
-    assert learned(known, report(), is_limited=True) == known
+    hosts = (host("app-8", "drift"), host("app-9", "not checked"))
+    known = after(report(found("app-8"), NOBODYS, hosts=hosts))
+    limited = report(hosts=(host("app-8", "left out"), host("app-9", "left out")))
+    assert not news(known, limited)
+    assert learned(known, limited) == known
 
 
 @pytest.mark.parametrize(

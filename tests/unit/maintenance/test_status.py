@@ -2,9 +2,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from roles.container.spec import PART_LABEL
 from roles.maintenance.status import Line, lines_of
-from roles.observed import Container, Drained
+from roles.observed import Container, Drained, Service
 from tests.unit.build import fitted, wanted
 
 APP = ("engine", "proxy")
@@ -34,6 +36,34 @@ def test_what_does_not_run_is_not_well() -> None:
     ]
     found = list(lines_of("app-1", ("engine",), wanted(), fitted()))
     assert found == [Line("app-1", "engine", "engine", state="is not there", is_well=False)]
+
+
+def test_what_never_ran_says_no_time() -> None:
+    created = container("engine", "created", FinishedAt="0001-01-01T00:00:00Z")
+    (line,) = lines_of("app-1", ("engine",), wanted(), fitted(containers=(created,)))
+    assert (line.state, line.since, line.is_well) == ("created", "", False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"docker_hangs": True}, "its Docker engine hangs: it did not answer in time"),
+        ({"docker_error": "odd"}, "its Docker engine runs and does not answer: odd"),
+        (
+            {"docker_error": "no socket", "docker_service": Service(enabled=True)},
+            "its Docker engine is stopped: no socket",
+        ),
+    ],
+)
+def test_an_engine_that_tells_nothing_is_no_container_that_is_not_there(
+    changes: dict[str, object], why: str
+) -> None:
+    found = list(lines_of("app-1", APP, wanted(), fitted(docker_version=None, **changes)))
+    told = f"does not tell what runs there: {why}"
+    assert found == [Line("app-1", state="not known", told=told, is_well=False)]
+    assert [line.state for line in lines_of("db-1", (), wanted(), fitted(**changes))] == [
+        "runs no part"
+    ]
 
 
 def test_what_a_failure_has_left_is_shown_and_no_fault() -> None:

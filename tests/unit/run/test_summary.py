@@ -58,6 +58,20 @@ def test_of_every_part_what_runs_and_what_was_left(
     ]
 
 
+def test_an_engine_that_hangs_is_not_one_without_containers(
+    told: State, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hangs = bare(docker_hangs=True)
+    monkeypatch.setattr(
+        "roles.run.summary.observe_all", lambda state, looks: dict.fromkeys(looks, hangs)
+    )
+    summary.tell(told, briefly=True)
+    why = "its Docker engine hangs: it did not answer in time"
+    assert [record.message for record in caplog.records][:3] == [
+        f"    app-{n}: what runs there is not known: {why}" for n in (1, 2, 3)
+    ]
+
+
 def test_briefly_on_how_many_hosts_a_part_runs(
     told: State, caplog: pytest.LogCaptureFixture
 ) -> None:
