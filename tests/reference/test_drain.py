@@ -377,10 +377,10 @@ def test_haproxy_is_told_at_once(
     eventually(lambda: proxy.engines() == {first.address: UP})
     monkeypatch.setattr(registry_module, "VERIFY_INTERVAL_S", 30.0)
     monkeypatch.setattr(agent_module, "RECONCILE_INTERVAL_S", 30.0)
-    monkeypatch.setattr(agent_module.last_known, "save", lambda *_: time.sleep(0.5))
+    monkeypatch.setattr(agent_module.last_known, "save", lambda *_: time.sleep(2))
     time.sleep(1.2)
     register(registry, second)
     began_at = time.monotonic()
     while second.address not in proxy.engines():
-        assert time.monotonic() - began_at < 0.4
+        assert time.monotonic() - began_at < 1.5
         time.sleep(0.002)

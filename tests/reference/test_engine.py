@@ -63,7 +63,7 @@ def environ_of(logs: Path, port: int, **variables: str) -> dict[str, str]:
         EXPORT_PORT=str(port),
         VIP_CFGCENTER_ZK_CONNECTION=NOWHERE,
         OSP_LOGS_DIR=str(logs),
-        DRAIN_LEASE_S="1",
+        DRAIN_LEASE_S="2",
         STOP_GRACE_S="3",
         **variables,
     )
@@ -119,9 +119,9 @@ def test_a_drain_ends_when_its_lease_runs_out(engine: Engine) -> None:
 
 def test_another_sigusr1_renews_the_lease(engine: Engine) -> None:
     engine.process.send_signal(signal.SIGUSR1)
-    time.sleep(0.6)
+    time.sleep(1.2)
     engine.process.send_signal(signal.SIGUSR1)
-    time.sleep(0.6)
+    time.sleep(1.2)
     assert engine.status()["draining"]
 
 

@@ -164,11 +164,11 @@ def test_a_request_that_is_wrong_is_wrong_everywhere(good: FakeProxy) -> None:
 
 @pytest.mark.parametrize("slow", [stay_silent, drip])
 def test_the_limit_holds_for_the_whole_call(slow: Behaviour) -> None:
-    client = client_of(FakeProxy(slow), FakeProxy(slow), timeout_s=0.4)
+    client = client_of(FakeProxy(slow), FakeProxy(slow), timeout_s=1.0)
     began_at = time.monotonic()
     with pytest.raises(CallTimeout):
         client.call()
-    assert 0.3 < time.monotonic() - began_at < 0.8
+    assert 0.9 < time.monotonic() - began_at < 1.9
 
 
 def test_no_proxy_at_all() -> None:

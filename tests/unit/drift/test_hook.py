@@ -69,21 +69,19 @@ def test_one_that_does_not_end_is_ended_with_all_that_it_has_started(
         tmp_path,
         "trap '' TERM",
         "echo waits",
-        f"(sleep 2; touch {tmp_path}/late) &",
+        f"(sleep 5; touch {tmp_path}/late) &",
         "sleep 60; sleep 60",
     )
     begun = time.monotonic()
-    assert failure(path, limit_s=0.3) == (
-        f"hook {path} had not ended after 0.3 s, and was ended: waits"
-    )
+    assert failure(path, limit_s=2) == f"hook {path} had not ended after 2 s, and was ended: waits"
     assert time.monotonic() - begun < 10
-    time.sleep(2.2)
+    time.sleep(max(0.0, begun + 5.5 - time.monotonic()))
     assert not (tmp_path / "late").exists()
 
 
 def test_one_that_ends_when_asked_can_tidy_up(tmp_path: File) -> None:
     path = script(tmp_path, f"trap 'touch {tmp_path}/tidy; exit 0' TERM", "sleep 60 & wait")
-    assert "had not ended after 0.3 s" in failure(path, limit_s=0.3)
+    assert "had not ended after 2 s" in failure(path, limit_s=2)
     assert (tmp_path / "tidy").exists()
 
 

@@ -299,8 +299,8 @@ def test_an_engine_without_images_is_asked_for_its_driver(bin_folder: File) -> N
 
 def test_an_engine_that_hung_is_not_asked_again(bin_folder: File, tmp_path: File) -> None:
     log = tmp_path / "log"
-    docker(bin_folder, f'echo "$*" >>{log}; [ "$1" = version ] && echo 26.1.5 || sleep 5')
-    assert probe(bin_folder, limit_s=SHORT_S).docker_hangs
+    docker(bin_folder, f'echo "$*" >>{log}; [ "$1" = version ] && echo 26.1.5 || sleep 30')
+    assert probe(bin_folder, limit_s=2).docker_hangs
     assert len(log.read_text().splitlines()) == 2
 
 

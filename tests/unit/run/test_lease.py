@@ -164,7 +164,7 @@ def test_a_command_that_a_dead_run_has_left_is_waited_for(
     caplog.set_level("INFO")
     hosts.take("app-1", ttl_s=4)
     script = str(hosts.folder / "app-1" / "lease.sh")
-    left = subprocess.Popen(["sh", script, "do", "b2", "sh", "-c", "echo begun; sleep 7"])
+    left = subprocess.Popen(["sh", script, "do", "b2", "sh", "-c", "echo begun; sleep 10"])
     hosts_lease = Lease("b2", 0, 1, "bob@desk")
     first = member("app-1", observed=replace(bare(), lease=hosts_lease))
     gevent.sleep(5)
