@@ -51,6 +51,7 @@ def document(report: Report) -> dict[str, Any]:
             "with_drift": states["drift"],
             "in_maintenance": states["maintenance"],
             "not_checked": states["not checked"],
+            "left_out": states["left out"],
             "drift": len(report.drift),
             "unmanaged": sum(found.ignored is None for found in report.unmanaged),
             "ignored": sum(found.ignored is not None for found in report.findings),

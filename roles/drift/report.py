@@ -81,11 +81,12 @@ def summary(report: Report) -> str:
     """One line: the hosts by state, the findings by section."""
     states = Counter(host.state for host in report.hosts)
     found = sections(report)
+    left_out = f", {states['left out']} left out" if states["left out"] else ""
     return (
         f"{counted(len(report.hosts), 'host')}: {states['drift']} with drift, "
         f"{states['in sync']} in sync, {states['maintenance']} in maintenance, "
-        f"{states['not checked']} not checked; {counted(len(found.drift), 'difference')}, "
-        f"{len(found.unmanaged)} unmanaged, {len(found.ignored)} ignored"
+        f"{states['not checked']} not checked{left_out}; "
+        f"{counted(len(found.drift), 'difference')}, {len(found.unmanaged)} unmanaged, {len(found.ignored)} ignored"
     )
 
 

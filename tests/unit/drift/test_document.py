@@ -49,6 +49,7 @@ def test_the_document() -> None:
             "with_drift": 1,
             "in_maintenance": 0,
             "not_checked": 1,
+            "left_out": 0,
             "drift": 2,
             "unmanaged": 1,
             "ignored": 1,

@@ -88,6 +88,14 @@ def test_where_nothing_differs_there_is_no_table() -> None:
     ]
 
 
+def test_hosts_that_were_left_out_are_counted() -> None:
+    limited = report(hosts=(HostResult("app-3", (), "left out", "by --limit"),))
+    last = shown(limited).splitlines()[-1]
+    assert last.startswith(
+        "3 hosts: 0 with drift, 2 in sync, 0 in maintenance, 0 not checked, 1 left"
+    )
+
+
 HOSTILE = "[red]x[/red]\x1b[31m\x07\u202e\x9b2J\udc80\r\n[/nonsense]"
 
 
