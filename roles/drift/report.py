@@ -86,7 +86,8 @@ def summary(report: Report) -> str:
         f"{counted(len(report.hosts), 'host')}: {states['drift']} with drift, "
         f"{states['in sync']} in sync, {states['maintenance']} in maintenance, "
         f"{states['not checked']} not checked{left_out}; "
-        f"{counted(len(found.drift), 'difference')}, {len(found.unmanaged)} unmanaged, {len(found.ignored)} ignored"
+        f"{counted(len(found.drift), 'difference')}, {len(found.unmanaged)} unmanaged, "
+        f"{len(found.ignored)} ignored"
     )
 
 
