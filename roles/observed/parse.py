@@ -106,7 +106,7 @@ def _observed(sections: dict[str, list[str]]) -> Observed:
             enabled=service.get("enabled") == "enabled", active=service.get("active") == "active"
         ),
         docker_version=docker.get("version"),
-        docker_error=" ".join(line.lstrip("|") for line in sections["docker"][1:])
+        docker_error=" ".join(filter(None, (line.lstrip("|") for line in sections["docker"][1:])))
         if "exit" in docker
         else None,
         docker_hangs=int(docker.get("exit", 0)) in ENDED_BY_TIMEOUT,

@@ -54,11 +54,20 @@ def test_a_serving_host_of_debian_12() -> None:
         Address("lo", IPv4Address("127.0.0.1"), 8),
         Address("host0", IPv4Address("198.18.0.11"), 24),
         Address("docker0", IPv4Address("172.17.0.1"), 16),
+        Address("lo", IPv6Address("::1"), 128),
+        Address("host0", IPv6Address("2001:db8:18::11"), 64),
+        Address("host0", IPv6Address("fe80::e851:ccff:feca:b4b4"), 64),
+        Address("docker0", IPv6Address("fe80::42:89ff:fe12:b760"), 64),
+        Address("veth5b1f608", IPv6Address("fe80::30e5:70ff:fed7:7525"), 64),
     )
     assert observed.routes == (
         Route(IPv4Network("0.0.0.0/0"), "host0", None, 0, IPv4Address("198.18.0.1")),
         Route(IPv4Network("172.17.0.0/16"), "docker0", IPv4Address("172.17.0.1"), 0),
         Route(IPv4Network("198.18.0.0/24"), "host0", IPv4Address("198.18.0.11"), 0),
+        Route(IPv6Network("2001:db8:18::/64"), "host0", None, 256),
+        Route(IPv6Network("fe80::/64"), "host0", None, 256),
+        Route(IPv6Network("fe80::/64"), "docker0", None, 256),
+        Route(IPv6Network("fe80::/64"), "veth5b1f608", None, 256),
     )
     assert observed.packages == {
         "containerd": "1.6.20~ds1-1+deb12u3",
@@ -75,20 +84,26 @@ def test_a_serving_host_of_debian_12() -> None:
     assert not observed.docker_hangs
     assert observed.storage_driver == "overlay2"
     ports = {listener.port for listener in observed.fitness.listeners}
-    assert ports == {22, 1080, 2080, 2081, 36545}
+    assert ports == {22, 1080, 2080, 2081, 45425}
     assert observed.paths == {"/apps/logs": Path("directory", "0:0", "755")}
     assert observed.first_lines == {"/etc/hostname": "app-1"}
     assert observed.resolved == {"localhost": IPv4Address("127.0.0.1")}
+    assert observed.releases.current_name == "2026-11-27T21:26:35Z"
+    assert set(observed.releases.kept[observed.releases.current_name].parts) == {
+        "soa_engine",
+        "proxy",
+    }
+    assert (observed.lease.token, observed.lease.owner) == ("", "root@control")
 
 
 def test_its_images_and_containers() -> None:
     observed = parse(real("serving-bookworm"))
     base = observed.image("debian:bookworm-slim")
-    engine = observed.image("sayhello-service-engine:01ed1135a1ef")
+    engine = observed.image("sayhello-service-engine:5fbc1421fe58")
     assert base
     assert engine
     assert len(observed.images) == 5
-    assert engine.id.startswith("sha256:81f166a07c7a")
+    assert engine.id.startswith("sha256:4b1456b71253")
     assert len(base.layers) == 1
     assert engine.layers[0] == base.layers[0]
     assert observed.image("nobody:knows") is None
@@ -96,7 +111,7 @@ def test_its_images_and_containers() -> None:
     container = observed.container("sayhello-service-engine")
     assert container
     assert container.running
-    assert container.image == "sayhello-service-engine:01ed1135a1ef"
+    assert container.image == "sayhello-service-engine:5fbc1421fe58"
     assert container.labels["dockyard.part"] == "soa_engine"
     assert "EXPORT_IP=198.18.0.11" in (container.inspect or {})["Config"]["Env"]
     assert observed.container("nobody") is None
