@@ -24,6 +24,7 @@ BY_NAME = {
     "tmpfs": "tmpfs",
     "ulimits": "ulimit",
     "log_options": "log option",
+    "options": "option",
 }
 """The fields that hold named values, each compared by itself; and what one is called."""
 ENGINES_TOO = ("ulimits", "log_options")
@@ -44,7 +45,7 @@ class Difference:
     """
 
     field: str
-    """Of `ContainerSpec.applied`."""
+    """Of `ContainerSpec.applied`; or `options`, those of `docker run` that no spec sets."""
     found: Any
     wanted: Any
     by_hand: bool
@@ -125,7 +126,7 @@ def differences(spec: ContainerSpec, container: Container) -> list[Difference]:
         return [Difference(f"label {SPEC_LABEL}", "unreadable", "a record", True, False)]
     image = container.image_config
     now = live.found(container.inspect or {}, image)
-    wanted = spec.applied
+    applied, wanted = ({**of, "options": {}} for of in (applied, spec.applied))  # we set none
     if image is not None:
         applied, wanted = live.less(applied, image), live.less(wanted, image)
     found = list(_image(spec, now, applied))
@@ -194,7 +195,8 @@ def _named(
 ) -> Iterator[Difference]:
     recorded: Collection[str] = () if before is UNKNOWN else before
     names = {*wanted, *recorded}
-    if is_now is not UNKNOWN and is_image_known and field not in ENGINES_TOO:
+    is_whole = is_image_known or field == "options"
+    if is_now is not UNKNOWN and is_whole and field not in ENGINES_TOO:
         names |= {name for name in is_now if not _is_clients(field, name)}
     for name in sorted(names):
         was, is_there = (of if of is UNKNOWN else of.get(name) for of in (before, is_now))

@@ -8,7 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from roles.container.options import NO_HEALTH, OWN_LABELS, bare_capability
+from roles.container.foreign_options import foreign_options
+from roles.container.options import (
+    GAINS_NO_PRIVILEGES,
+    NO_HEALTH,
+    OWN_LABELS,
+    bare_capability,
+)
 from roles.container.spec import SWAP_FACTOR, digest
 
 MIB = 1024 * 1024
@@ -41,7 +47,8 @@ def found(inspect: Mapping[str, Any], image: Mapping[str, Any] | None) -> Fields
         fields = less(fields, image)
     if _TELLS_ALL in host:
         fields["stop_timeout_s"] = config.get("StopTimeout")
-        fields["tmpfs"] = dict(host.get("Tmpfs") or {})
+        fields["tmpfs"] = _tmpfs(host)
+        fields["options"] = foreign_options(inspect, image)
     fields |= _of_host(host, config, image)
     networks = _part(inspect, "NetworkSettings").get("Networks")
     if networks is not None:
@@ -136,6 +143,12 @@ def _volumes(
     return sorted([*binds, *mounts, *nameless])
 
 
+def _tmpfs(host: Mapping[str, Any]) -> dict[str, str]:
+    """Those by --tmpfs, and those by --mount."""
+    mounts = {m.get("Target", ""): "" for m in host.get("Mounts") or () if m.get("Type") == "tmpfs"}
+    return {**mounts, **(host.get("Tmpfs") or {})}
+
+
 def _bind(bind: str) -> str:
     volume, _, mode = bind.rpartition(":")
     if "/" in mode:  # the container's path: no mode is said
@@ -164,8 +177,7 @@ def _capabilities(names: Iterable[str] | None) -> list[str]:
 
 
 def _no_new_privileges(options: Iterable[str] | None) -> bool:
-    known = {"no-new-privileges", "no-new-privileges:true", "no-new-privileges=true"}
-    return any(option in known for option in options or ())
+    return any(option in GAINS_NO_PRIVILEGES for option in options or ())
 
 
 def _memory(limit: int | None, both: int | None) -> Fields:

@@ -13,6 +13,12 @@ from roles.run.model import AbsolutePath, Data, Seconds, Word
 NO_HEALTH = "none"
 """The health check that switches the image's own off."""
 OWN_LABELS = "dockyard."
+GAINS_NO_PRIVILEGES = (
+    "no-new-privileges",
+    "no-new-privileges:true",
+    "no-new-privileges=true",
+)
+"""How `--security-opt` can say it."""
 ULIMITS = (
     *("core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice"),
     *("nofile", "nproc", "rss", "rtprio", "rttime", "sigpending", "stack"),

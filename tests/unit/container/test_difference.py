@@ -178,7 +178,7 @@ CASES: dict[str, tuple[dict[str, Any], str, dict[str, Any], str, str]] = {
     "no_new_privileges": (
         {"no_new_privileges": False},
         "no_new_privileges: yes -> no",
-        {"HostConfig.SecurityOpt": ["seccomp=unconfined"]},
+        {"HostConfig.SecurityOpt": None},
         "no_new_privileges: no -> yes",
         "",
     ),
@@ -282,6 +282,75 @@ def test_another_wish_after_which_nothing_differs(release: str, field: str) -> N
     """What is found once a wish is met would, else, be an endless change."""
     wish = replace(FULL, **CASES[field][0])
     assert told(wish, edited(container(release, FULL), _as_docker_tells(wish))) == []
+
+
+@pytest.mark.parametrize(
+    ("done", "reasons"),
+    [
+        ({"HostConfig.PidMode": "host"}, ["option pid: host -> none"]),
+        ({"HostConfig.IpcMode": "host"}, ["option ipc: host -> none"]),
+        ({"HostConfig.CpusetCpus": "0"}, ["option cpuset-cpus: 0 -> none"]),
+        ({"HostConfig.CpuShares": 512}, ["option cpu-shares: 512 -> none"]),
+        (
+            {"HostConfig.Dns": ["198.18.0.9", "198.18.0.8"]},
+            ["option dns: 198.18.0.8,198.18.0.9 -> none"],
+        ),
+        ({"HostConfig.Init": True}, ["option init: yes -> none"]),
+        (
+            {"HostConfig.SecurityOpt": ["no-new-privileges", "seccomp=unconfined"]},
+            ["option security-opt: seccomp=unconfined -> none"],
+        ),
+        (
+            {"HostConfig.MaskedPaths": [], "HostConfig.ReadonlyPaths": []},
+            ["option security-opt: systempaths=unconfined -> none"],
+        ),
+        (
+            {"HostConfig.Devices": [{"PathOnHost": "/dev/mem"}]},
+            ['option device: [{"PathOnHost": "/dev/mem"}] -> none'],
+        ),
+        (
+            {"HostConfig.Mounts": [{"Type": "tmpfs", "Target": "/x"}]},
+            ["tmpfs /x: '' -> none"],
+        ),
+        ({"Config.Hostname": "mine"}, ["option hostname: mine -> none"]),
+        ({"Config.WorkingDir": "/tmp"}, ["option workdir: /tmp -> none"]),
+        ({"Config.StopSignal": "SIGKILL"}, ["option stop-signal: SIGKILL -> none"]),
+        (
+            {"Config.Tty": True, "Config.OpenStdin": True},
+            ["option interactive: yes -> none", "option tty: yes -> none"],
+        ),
+    ],
+)
+def test_an_option_that_no_wish_names(
+    full: Container, done: dict[str, Any], reasons: list[str]
+) -> None:
+    assert told(FULL, edited(full, done)) == [reason + BY_HAND for reason in reasons]
+
+
+@pytest.mark.parametrize(
+    "told_so",
+    [
+        {"HostConfig.IpcMode": "shareable"},
+        {"HostConfig.MemorySwappiness": -1},
+        {"HostConfig.CgroupnsMode": "private"},
+        {"HostConfig.ShmSize": 1, "HostConfig.Runtime": "crun"},
+        {"HostConfig.Init": False},
+        {"HostConfig.Sysctls": {}},
+        {"HostConfig.MaskedPaths": None, "HostConfig.ReadonlyPaths": None},
+        {
+            "HostConfig.NetworkMode": "host",
+            "Config.Hostname": "app-1",
+            "Config.Domainname": "example",
+        },
+    ],
+)
+def test_what_the_engine_decides_is_no_option(full: Container, told_so: dict[str, Any]) -> None:
+    assert told(FULL, edited(full, told_so)) == []
+
+
+def test_an_option_is_seen_though_the_image_is_not_known(full: Container) -> None:
+    unknown = replace(edited(full, {"HostConfig.PidMode": "host"}), image_config=None)
+    assert told(FULL, unknown) == ["option pid: host -> none" + BY_HAND]
 
 
 @pytest.mark.parametrize("field", CASES)
