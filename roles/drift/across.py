@@ -11,6 +11,7 @@ from gevent.pool import Pool
 from pyinfra.api import State
 
 from roles.container.instance import serving
+from roles.container.spec import PART_LABEL
 from roles.drift.model import Finding, Identity, Kind
 from roles.proxy import plan as proxy
 from roles.proxy.status import TellingProxy, listed_engines, telling_proxies
@@ -102,6 +103,7 @@ def _nodes(fleet: Fleet, asked: Registry, is_whole: bool) -> Iterator[Finding]:
                 path = f"{folder}/{each.node.name}"
                 yield Finding(each.member.name, each.role, path, "registered", "absent", "missing")
         known = {each.node.name for each in here if each.node}
+        known |= {node(each.pattern, each.usual_name).name for each in here if _is_renamed(each)}
         for name in sorted(names - known):
             owner = next((each.member for each in here if _is_of(each, name)), None)
             is_told = not owner.observed.hides_containers if owner else is_whole
@@ -109,6 +111,14 @@ def _nodes(fleet: Fleet, asked: Registry, is_whole: bool) -> Iterator[Finding]:
                 kind: Kind = "stale" if owner else "foreign"
                 host, path = owner.name if owner else None, f"{folder}/{name}"
                 yield Finding(host, here[0].role, path, "absent", "registered", kind)
+
+
+def _is_renamed(registrant: Registrant) -> bool:
+    """Whether a part runs under another name: that is told of its container, its node is used."""
+    ours = (c for c in registrant.member.observed.containers if c.running)
+    return registrant.node is None and any(
+        c.labels.get(PART_LABEL) == registrant.role for c in ours
+    )
 
 
 def _is_of(registrant: Registrant, name: str) -> bool:

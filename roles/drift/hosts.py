@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from roles.container.instance import is_beside
+from roles.container.instance import current
 from roles.container.spec import PART_LABEL
 from roles.docker_engine import plan as docker_engine
 from roles.drift.model import Finding, Kind
@@ -84,6 +84,8 @@ def refused(problem: Problem, kind: Kind) -> Finding:
 
 
 def _is_unasked(member: Member, found: Container) -> bool:
-    """Whether it is of no part that the host is to run; what a failed run has kept is told, too."""
+    """Whether it is not the one that serves as a part of the host: also another with our label."""
     part = member.parts.get(found.labels.get(PART_LABEL, ""))
-    return part is None or (found.name != part.container and is_beside(found.name))
+    if part is None:
+        return True
+    return found.name != part.container and found is not current(member.observed, part.container)

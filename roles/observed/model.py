@@ -122,14 +122,19 @@ class Drained:
         """Read what a record says, or a mark, whose values are texts.
 
         Raises:
-            KeyError, TypeError, ValueError: it is neither.
+            KeyError, TypeError, ValueError: it is neither, or names a time that no calendar has.
         """
+        try:
+            times = {key: int(told[key]) for key in ("since", "until")}
+            for at in times.values():
+                datetime.fromtimestamp(at, UTC)
+        except (OverflowError, OSError) as error:
+            raise ValueError(f"expected seconds since 1970: {error}") from error
         return cls(
             by=str(told["by"]),
-            since=int(told["since"]),
-            until=int(told["until"]),
             reason=str(told["reason"]),
             is_leaving=str(told.get("is_leaving")) == "True",
+            **times,
         )
 
     def __str__(self) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
+from roles.container.spec import PART_LABEL
 from roles.drift import across
 from roles.observed import Drained
 from roles.proxy.status import ListedEngine, Listing
@@ -90,6 +91,21 @@ def test_nodes_of_nobody_and_of_what_runs_no_more(system: System) -> None:
         ("app-1", "soa_engine", f"{FOLDER}/{stale}", "stale"),
         (None, "soa_engine", f"{FOLDER}/198.18.9.9:1080", "foreign"),
         (None, "soa_engine", f"{FOLDER}/what is this", "foreign"),
+    ]
+
+
+def test_the_node_of_an_engine_that_was_renamed_is_not_stale(system: System) -> None:
+    system.lists["app-1"] = system.lists["app-2"] = {ENGINES["app-2"]: "up"}
+    found = whole()
+    renamed = [
+        replace(c, name="mine") if c.labels.get(PART_LABEL) == "soa_engine" else c
+        for c in found["app-1"].observed.containers
+    ]
+    assert told(look_again(found, "app-1", containers=tuple(renamed))) == []
+    gone = [c for c in renamed if c.name != "mine"]
+    path = f"{FOLDER}/{ENGINES['app-1']}"
+    assert told(look_again(found, "app-1", containers=tuple(gone))) == [
+        ("app-1", "soa_engine", path, "stale")
     ]
 
 

@@ -155,12 +155,22 @@ def test_what_nobody_asked_for() -> None:
     found = whole("app-1")
     spec = engine_container(found, found["app-1"])
     failed = running(replace(spec, name="engine-failed"), False)
-    extra: tuple[Container, ...] = (foreign("db"), failed)
+    twin = running(replace(spec, name="by-hand"))
+    extra: tuple[Container, ...] = (foreign("db"), failed, twin)
     again = look_again(found, "app-1", containers=(*found["app-1"].observed.containers, *extra))
     assert hosts.unmanaged(again) == [
         Finding("app-1", "container", "db", "absent", "of nginx:1", "unmanaged"),
         Finding("app-1", "container", "engine-failed", "absent", f"of {spec.image}", "unmanaged"),
+        Finding("app-1", "container", "by-hand", "absent", f"of {spec.image}", "unmanaged"),
     ]
+
+
+def test_what_serves_under_the_next_ones_name_was_asked_for() -> None:
+    found = whole("app-1")
+    spec = engine_container(found, found["app-1"])
+    others = [c for c in found["app-1"].observed.containers if c.name != spec.name]
+    left = running(replace(spec, name=f"{spec.name}-next"))
+    assert hosts.unmanaged(look_again(found, "app-1", containers=(left, *others))) == []
 
 
 def test_a_part_of_a_group_that_the_host_left() -> None:

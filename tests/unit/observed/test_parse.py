@@ -572,8 +572,10 @@ def test_tags_of_an_image(tags: list[str] | None) -> None:
         ('{"by": "ann@a", "since": 10}', None),
         ("{", None),
         ("", None),
+        ('{"by": "ann@a", "since": 10, "until": 99999999999999999, "reason": "for ever"}', None),
+        ('{"by": "ann@a", "since": 10, "until": Infinity, "reason": "for ever"}', None),
     ],
-    ids=["stands", "over", "cut off", "spoilt", "none"],
+    ids=["stands", "over", "cut off", "spoilt", "none", "no calendar's", "infinite"],
 )
 def test_a_drain_is_over_at_its_time_by_the_hosts_clock(record: str, reason: str | None) -> None:
     told = f"|{record}" if record else ""
