@@ -86,7 +86,10 @@ def foreign_options(inspect: Mapping[str, Any], image: Mapping[str, Any] | None)
 
 
 def _security(host: Mapping[str, Any]) -> Iterator[str]:
-    yield from (each for each in host.get("SecurityOpt") or () if each not in GAINS_NO_PRIVILEGES)
+    known = set(GAINS_NO_PRIVILEGES)
+    if host.get("Privileged") or "host" in (host.get("PidMode"), host.get("IpcMode")):
+        known.add("label=disable")  # follows from these
+    yield from (each for each in host.get("SecurityOpt") or () if each not in known)
     if host.get("MaskedPaths") == [] and host.get("ReadonlyPaths") == []:
         yield "systempaths=unconfined"
 

@@ -114,7 +114,7 @@ def _placed(member: Member, kinds: set[Kind], materials: Materials) -> Told:
         cargo |= {KEY: materials.key}
         steps.append(["put", KEY, managed.key_path(spec, member.observed), "644"])
     for file in files(member):
-        if not file.is_there(member.observed):
+        if file.gap(member.observed):
             cargo |= {file.name: file.content}
             steps.append(["put", file.name, file.path, file.mode])
     if "proxy" in kinds and spec.proxy is None:

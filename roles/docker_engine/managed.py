@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from shlex import quote
 
 from roles.docker_engine.packages import family
 from roles.docker_engine.spec import DockerEngineSpec, ProxySettings
 from roles.observed import Observed
+from roles.run.changes import Gap, file_gap
 
 DOCKER_KEYS = {
     "deb": "9DC858229FC7DD38854AE2D88D81803C0EBFCD88",
@@ -42,8 +42,8 @@ class ManagedFile:
     content: bytes
     mode: str = "644"
 
-    def is_there(self, observed: Observed) -> bool:
-        return observed.sums.get(self.path) == hashlib.sha256(self.content).hexdigest()
+    def gap(self, observed: Observed) -> Gap | None:
+        return file_gap(observed, self.path, self.content, self.mode)
 
 
 def fingerprint(spec: DockerEngineSpec, observed: Observed) -> str:

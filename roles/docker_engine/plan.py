@@ -85,12 +85,11 @@ def file_changes(member: Member) -> list[EngineChange]:
         gap = Gap(path, "the vendor's key", "absent")
         found.append(_change(member, "file", f"write {path}", "absent", (gap,)))
     for file in files(member):
-        if not file.is_there(observed):
+        if differs := file.gap(observed):
             kind: Kind = "proxy" if file.path == managed.PROXY_UNIT else "file"
-            why = "differs" if file.path in observed.sums else "absent"
             interrupts = kind == "proxy" and has_run(observed)
-            gap = Gap(file.path, "as Dockyard writes it", why)
-            found.append(_change(member, kind, f"write {file.path}", why, (gap,), interrupts))
+            action, why = f"write {file.path}", differs.found
+            found.append(_change(member, kind, action, why, (differs,), interrupts))
     if spec.proxy is None and managed.PROXY_UNIT in observed.sums:
         action, why = f"remove {managed.PROXY_UNIT}", "no proxy is wanted any more"
         gap = Gap(managed.PROXY_UNIT, "absent", "present")
@@ -181,7 +180,10 @@ def service_change(member: Member) -> EngineChange | None:
     service = member.observed.docker_service
     wrong = [
         word
-        for word, is_so in (("disabled", service.enabled), ("stopped", service.active))
+        for word, is_so in (
+            ("masked" if service.masked else "disabled", service.enabled),
+            ("stopped", service.active),
+        )
         if not is_so
     ]
     if not target(member) or not wrong:

@@ -187,10 +187,7 @@ def _shown(key: str) -> str:
 
 def _sudo_changes(member: Member, user: UserSpec) -> list[SetupChange]:
     path, content = rule_path(user), rule(user)
-    sudoers, found = member.observed.setup.sudoers, member.observed.paths.get(path)
-    gaps = file_gaps(member, path, content)
-    if not gaps and found and (found.owner, found.mode) != ("0:0", "440"):
-        gaps = [Gap(path, "of 0:0, mode 440", f"of {found.owner}, mode {found.mode}")]
+    sudoers, gaps = member.observed.setup.sudoers, file_gaps(member, path, content, "440")
     steps: list[Step] = []
     if sudoers and not sudoers.is_installed:
         gaps.insert(0, Gap("package sudo", "installed", "absent"))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
 from roles.host_setup.commands import Step, place
-from roles.run.changes import Change, Gap
+from roles.run.changes import Change, Gap, file_gap
 from roles.run.fleet import Member
 from roles.run.problems import Problem
 
@@ -45,12 +44,9 @@ def change(
     return [SetupChange(member.name, ROLE, action, why, False, tuple(gaps), kind, steps)]
 
 
-def file_gaps(member: Member, path: str, content: bytes) -> list[Gap]:
-    """How a file that we write whole differs."""
-    found = member.observed.sums.get(path)
-    if found == hashlib.sha256(content).hexdigest():
-        return []
-    return [Gap(path, "as Dockyard writes it", "absent" if found is None else "differs")]
+def file_gaps(member: Member, path: str, content: bytes, mode: str = "644") -> list[Gap]:
+    gap = file_gap(member.observed, path, content, mode)
+    return [gap] if gap else []
 
 
 def file_changes(member: Member, path: str, content: bytes, apply: str = "") -> list[SetupChange]:

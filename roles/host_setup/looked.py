@@ -30,7 +30,6 @@ def looked_at(spec: HostSetupSpec) -> Asked:
         paths.append(user.shell)
         if user.sudo and not user.is_root:
             setup.append(("sudoers", "-"))
-            paths.append(account.rule_path(user))
             sums.append(account.rule_path(user))
         if user.lock_passwords:
             setup.append(("block", account.SSHD_CONFIG))

@@ -41,10 +41,13 @@ class Route:
 
 @dataclass(frozen=True)
 class Service:
-    """A service as the init system tells it; both False where it does not exist."""
+    """A service as the init system tells it; all False where it does not exist."""
 
     enabled: bool = False
+    """Whether it is started at a boot."""
     active: bool = False
+    masked: bool = False
+    """Whether somebody has forbidden to start it."""
 
 
 @dataclass(frozen=True)

@@ -103,7 +103,9 @@ def _observed(sections: dict[str, list[str]]) -> Observed:
         | frozenset(" ".join(sections["excluded"]).split()),
         daemon_json=_raw(sections["daemon_json"]),
         docker_service=Service(
-            enabled=service.get("enabled") == "enabled", active=service.get("active") == "active"
+            enabled=service.get("enabled") == "enabled",
+            active=service.get("active") == "active",
+            masked=service.get("enabled", "").startswith("masked"),
         ),
         docker_version=docker.get("version"),
         docker_error=" ".join(filter(None, (line.lstrip("|") for line in sections["docker"][1:])))

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Literal
+
+from roles.observed import Observed
 
 Origin = Literal["by hand", "not yet deployed", "by hand, and not yet deployed"]
 """How it came to differ: found is not what was last applied, wanted is not, or neither is."""
@@ -19,6 +22,18 @@ class Gap:
     found: str
     origin: Origin | None = None
     """None where nothing tells what was last applied."""
+
+
+def file_gap(observed: Observed, path: str, content: bytes, mode: str = "644") -> Gap | None:
+    """How a file that we write whole differs: in what it holds, what it is, or whose it is."""
+    place, found = observed.paths.get(path), None
+    if place and not place.kind.startswith("regular"):
+        found = f"a {place.kind}"
+    elif observed.sums.get(path) != sha256(content).hexdigest():
+        found = "differs" if path in observed.sums else "absent"
+    elif place and (place.owner, place.mode) != ("0:0", mode):
+        return Gap(path, f"of 0:0, mode {mode}", f"of {place.owner}, mode {place.mode}")
+    return Gap(path, "as Dockyard writes it", found) if found else None
 
 
 @dataclass(frozen=True)

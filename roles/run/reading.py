@@ -123,11 +123,12 @@ def look(wanted: Wanted | None) -> Look:
     paths = [directory.path for part in parts for directory in directories(part)]
     engine_paths, engine_sums = managed.looked_at(wanted.docker_engine)
     asked = looked_at(wanted.host_setup)
+    sums = (*engine_sums, *asked.sums)
     if data:
         paths.append(f"{data}/{registry.HISTORY}")
     return Look(
-        paths=(*paths, *engine_paths, *asked.paths),
-        sums=(*engine_sums, *asked.sums),
+        paths=(*paths, *engine_paths, *asked.paths, *sums),
+        sums=sums,
         files=tuple(f"{data}/{name}" for name in (registry.MYID, registry.MEMBERS) if data),
         newest=(f"{data}/{registry.AGREED}",) if data else (),
         names=tuple(name for name, _ in split_endpoints(wanted.registry.connection)),

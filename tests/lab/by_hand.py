@@ -31,8 +31,7 @@ def remake(host: LabHost, name: str, edit: Edit) -> None:
     """Put a container in the place of another: all is as it was, but for what `edit` changes."""
     found = _ask(host, "GET", f"/containers/{name}/json")
     made = {**found["Config"], "HostConfig": found["HostConfig"]}
-    if found["HostConfig"]["NetworkMode"] == "host":
-        made.pop("Hostname", None)
+    made.pop("Hostname", None)  # the old one's ID
     edit(made)
     _ask(host, "DELETE", f"/containers/{name}?force=1")
     _ask(host, "POST", f"/containers/create?name={name}", made)

@@ -105,6 +105,8 @@ def log_option(name: str, value: str) -> Edit:
     return lambda made: made["HostConfig"]["LogConfig"]["Config"].__setitem__(name, value)
 
 
+SYSCTLS = "/etc/sysctl.d/60-dockyard.conf"
+
 HARMLESS: dict[str, Edit] = {
     "environment.ADDED": env("ADDED", "1"),
     "labels.team": label("team", "ops"),
@@ -118,6 +120,12 @@ HARMLESS: dict[str, Edit] = {
     "log_options.max-size": log_option("max-size", "5m"),
     "stop_timeout_s": config("StopTimeout", 9),
     "health": config("Healthcheck", {"Test": ["CMD", "true"], "Interval": 10**9}),
+    "options.cpu-shares": host_config("CpuShares", 512),
+    "options.cpuset-cpus": host_config("CpusetCpus", "0"),
+    "options.memory-reservation": host_config("MemoryReservation", 32 << 20),
+    "options.add-host": host_config("ExtraHosts", ["nobody.example:198.18.255.9"]),
+    "options.group-add": host_config("GroupAdd", ["7"]),
+    "options.oom-score-adj": host_config("OomScoreAdj", 100),
 }
 """A part that was changed so serves on."""
 
@@ -133,6 +141,15 @@ OF_THE_CALLER: dict[str, Edit] = {
     "log_options.max-file": log_option("max-file", "4"),
     "memory_mb": host_config("Memory", 100 << 20),
     "memory_swap_mb": host_config("MemorySwap", 300 << 20),
+    "options.security-opt": host_config("SecurityOpt", ["seccomp=unconfined"]),
+    "options.pid": host_config("PidMode", "host"),
+    "options.ipc": host_config("IpcMode", "host"),
+    "options.dns": host_config("Dns", ["198.18.255.9"]),
+    "options.hostname": config("Hostname", "caller"),
+    "options.workdir": config("WorkingDir", "/tmp"),
+    "options.stop-signal": config("StopSignal", "SIGINT"),
+    "options.tty": config("Tty", True),
+    "tmpfs./mounted": host_config("Mounts", [{"Type": "tmpfs", "Target": "/mounted"}]),
 }
 """The caller does nothing of itself, so that it can be changed at will."""
 
@@ -209,6 +226,18 @@ def mode(fleet: Fleet) -> set[Told]:
     return {(host.name, "soa_engine", f"/apps/logs/{ENGINE}", "differs")}
 
 
+def open_to_all(fleet: Fleet) -> set[Told]:
+    host = fleet.apps[2]
+    host.run(f"chmod 666 {SYSCTLS}")
+    return {(host.name, "host_setup", SYSCTLS, "differs")}
+
+
+def mask(fleet: Fleet) -> set[Told]:
+    host = fleet.registry
+    host.run("systemctl mask docker.service")
+    return {(host.name, "docker_engine", "docker.service", "differs")}
+
+
 def other_image(fleet: Fleet) -> set[Told]:
     host = fleet.apps[2]
     tag = host.run(f"docker inspect --format {{{{.Config.Image}}}} {PROXY}").stdout.strip()
@@ -241,6 +270,8 @@ TOGETHER: list[Deed] = [
     service,
     owner,
     mode,
+    open_to_all,
+    mask,
     other_image,
     extra_variable_of_the_server,
     foreign_node,
@@ -256,15 +287,18 @@ def forget_nodes(fleet: Fleet) -> None:
 
 
 def test_what_was_done_to_hosts_is_named_and_nothing_else(synced: Fleet) -> None:
-    synced.apps[0].run("docker run -d --name extra debian:bookworm-slim sleep 9999")
+    for name, label in (("extra", "mine"), ("twin", "dockyard.part=soa_engine")):
+        synced.apps[0].run(
+            f"docker run -d --name {name} --label {label} debian:bookworm-slim sleep 9999"
+        )
     wanted = set().union(*(deed(synced) for deed in TOGETHER))
     before = of_each(synced.hosts, disk)
     checked = drift(synced)
     assert (checked.exit_code, checked.found) == (DRIFT, wanted)
-    assert checked.unmanaged == {(synced.apps[0].name, "extra")}
+    assert checked.unmanaged == {(synced.apps[0].name, name) for name in ("extra", "twin")}
     assert of_each(synced.hosts, disk) == before
     forget_nodes(synced)
-    synced.apps[0].run("docker rm -f extra")
+    synced.apps[0].run("docker rm -f extra twin")
     fixed = drift(synced, "--fix", "-y")
     assert (fixed.exit_code, fixed.found) == (IN_SYNC, set())
 

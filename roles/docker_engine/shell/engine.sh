@@ -67,6 +67,7 @@ await_lock() {
 
 # put FILE PATH MODE: place a file that came along.
 put() {
+    [ ! -d "$2" ] || fail "$2 is a directory, and a file belongs there; move it away, run again"
     remember "$2"
     mkdir -p -- "$(dirname -- "$2")"
     install -m "$3" -- "$work/$1" "$2.dockyard" && mv -- "$2.dockyard" "$2" && return
@@ -108,7 +109,11 @@ if [ -d /run/systemd/system ]; then
         # shellcheck disable=SC2086
         timeout "$service_timeout_s" systemctl "$1" $units >>"$log" 2>&1
     }
-    service_enable() { systemctl enable docker.service >>"$log" 2>&1; }
+    service_enable() {
+        # A mask is somebody's, and what is wanted is that it runs; not every engine has a socket.
+        systemctl unmask docker.service docker.socket >>"$log" 2>&1 || :
+        systemctl enable docker.service >>"$log" 2>&1
+    }
     service_log() { journalctl -u docker.service -n 15 --no-pager -o cat; }
     reread_units() { systemctl daemon-reload; }
 else

@@ -6,6 +6,10 @@
 set -e
 trap '' HUP PIPE
 bytes=$1 path=$2 mode=$3 where=$4 check=$5 apply=$6
+[ ! -d "$path" ] || {
+    echo "$path is a directory, and a file belongs there; move it away, run again" >&2
+    exit 1
+}
 umask 022
 mkdir -p "${path%/*}"
 new=${path%/*}/.${path##*/}.dockyard-new

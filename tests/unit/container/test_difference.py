@@ -289,6 +289,13 @@ def test_another_wish_after_which_nothing_differs(release: str, field: str) -> N
     [
         ({"HostConfig.PidMode": "host"}, ["option pid: host -> none"]),
         ({"HostConfig.IpcMode": "host"}, ["option ipc: host -> none"]),
+        (
+            {
+                "HostConfig.PidMode": "host",
+                "HostConfig.SecurityOpt": ["no-new-privileges", "label=disable"],
+            },
+            ["option pid: host -> none"],
+        ),
         ({"HostConfig.CpusetCpus": "0"}, ["option cpuset-cpus: 0 -> none"]),
         ({"HostConfig.CpuShares": 512}, ["option cpu-shares: 512 -> none"]),
         (

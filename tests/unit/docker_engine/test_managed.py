@@ -11,7 +11,8 @@ import pytest
 from roles.docker_engine import managed
 from roles.docker_engine.managed import ManagedFile
 from roles.docker_engine.spec import DockerEngineSpec, ProxySettings
-from roles.observed import Observed
+from roles.observed import Observed, Path
+from roles.run.changes import Gap
 from tests.unit.build import bare
 
 DEB_KEY = "9DC858229FC7DD38854AE2D88D81803C0EBFCD88"
@@ -161,13 +162,38 @@ def test_what_hosts_are_asked() -> None:
         assert managed.repository(found, observed).path in sums
 
 
-def test_a_file_is_there_where_its_content_is() -> None:
-    file = ManagedFile("docker.list", "/etc/docker.list", b"deb\n")
-    there = bare(sums={"/etc/docker.list": sha256(b"deb\n").hexdigest()})
-    assert file.is_there(there)
-    assert not file.is_there(bare())
-    assert not file.is_there(bare(sums={"/etc/docker.list": sha256(b"deb").hexdigest()}))
-    assert not file.is_there(bare(sums={"/etc/other.list": sha256(b"deb\n").hexdigest()}))
+LIST = "/etc/docker.list"
+
+
+@pytest.mark.parametrize(
+    ("content", "place", "gap"),
+    [
+        (b"deb\n", Path("regular file", "0:0", "644"), None),
+        (b"deb\n", None, None),
+        (b"deb", Path("regular file", "0:0", "644"), ("as Dockyard writes it", "differs")),
+        (None, None, ("as Dockyard writes it", "absent")),
+        (None, Path("directory", "0:0", "755"), ("as Dockyard writes it", "a directory")),
+        (
+            b"deb\n",
+            Path("symbolic link", "0:0", "777"),
+            ("as Dockyard writes it", "a symbolic link"),
+        ),
+        (
+            b"deb\n",
+            Path("regular file", "65534:0", "666"),
+            ("of 0:0, mode 644", "of 65534:0, mode 666"),
+        ),
+    ],
+)
+def test_how_a_file_differs(
+    content: bytes | None, place: Path | None, gap: tuple[str, str] | None
+) -> None:
+    observed = bare(
+        sums={LIST: sha256(content).hexdigest()} if content is not None else {},
+        paths={LIST: place} if place else {},
+    )
+    found = ManagedFile("docker.list", LIST, b"deb\n").gap(observed)
+    assert found == (Gap(LIST, *gap) if gap else None)
 
 
 @pytest.mark.parametrize(

@@ -359,8 +359,9 @@ def test_the_configuration(observed: Observed, config: dict[str, Any], expected:
         (Service(enabled=True, active=False), "stopped"),
         (Service(enabled=False, active=True), "disabled"),
         (Service(), "disabled and stopped"),
+        (Service(active=True, masked=True), "masked"),
     ],
-    ids=["stopped", "disabled", "both"],
+    ids=["stopped", "disabled", "both", "masked"],
 )
 def test_the_service(service: Service, why: str) -> None:
     found = one(fitted(docker_service=service))

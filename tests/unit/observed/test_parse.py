@@ -148,6 +148,11 @@ def test_an_engine_that_is_stopped() -> None:
     assert not observed.docker_hangs
 
 
+def test_a_service_that_somebody_has_masked() -> None:
+    told = probed(service="enabled=masked\nactive=inactive")
+    assert parse(told).docker_service == Service(masked=True)
+
+
 def test_an_engine_that_hangs() -> None:
     observed = parse(real("hung-docker"))
     assert observed.docker_hangs

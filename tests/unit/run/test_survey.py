@@ -567,6 +567,7 @@ def test_what_hosts_are_asked() -> None:
         "/apps/logs/sdk",
         "/etc/apt/keyrings/docker-9DC858229FC7DD38854AE2D88D81803C0EBFCD88.asc",
         "/etc/pki/rpm-gpg/docker-060A61C51B558A7F742B77AAC52FEB6B621E9F35.asc",
+        *asked.sums,
     }
     assert asked.sums == (
         "/etc/apt/sources.list.d/docker.list",
