@@ -145,7 +145,6 @@ OF_THE_CALLER: dict[str, Edit] = {
     "options.pid": host_config("PidMode", "host"),
     "options.ipc": host_config("IpcMode", "host"),
     "options.dns": host_config("Dns", ["198.18.255.9"]),
-    "options.hostname": config("Hostname", "caller"),
     "options.workdir": config("WorkingDir", "/tmp"),
     "options.stop-signal": config("StopSignal", "SIGINT"),
     "options.tty": config("Tty", True),
