@@ -14,6 +14,7 @@ from roles.images import plan as images
 from roles.observed import Container
 from roles.proxy import plan as proxy
 from roles.registry import plan as registry
+from roles.release import plan as release
 from roles.run import conflicts
 from roles.run.address import REGISTRY_VARIABLE
 from roles.run.changes import Change, Gap
@@ -34,8 +35,10 @@ def differences(fleet: Fleet) -> list[Finding]:
     """
     found = [one for role in ROLES for change in role.plan(fleet) for one in _of(fleet, change)]
     unfit = [refused(problem, "unfit") for problem in host_check.check(fleet)]
-    problems = [*conflicts.check(fleet), *(p for role in ROLES for p in role.check(fleet))]
+    checked = (*ROLES, release)
+    problems = [*conflicts.check(fleet), *(p for role in checked for p in role.check(fleet))]
     found += [*unfit, *(refused(problem, "refused") for problem in problems)]
+    found += [_unrecorded(member) for member in fleet if _has_lost_its_record(member)]
     hiding = {member.name for member in fleet if member.observed.hides_containers}
     return [one for one in found if one.host not in hiding or one.role in TOLD_WITHOUT_ENGINE]
 
@@ -75,6 +78,18 @@ def _kind(member: Member, gap: Gap) -> Kind:
         has = {str(address.ip) for address in member.observed.addresses}
         return gap.origin if gap.found in has or member.translated_to else "address moved"
     return gap.origin or "differs"
+
+
+def _has_lost_its_record(member: Member) -> bool:
+    """Whether it runs what we have put there, and does not know any more what that is."""
+    is_deployed = any(PART_LABEL in found.labels for found in member.observed.containers)
+    return member.in_limit and is_deployed and member.observed.releases.current is None
+
+
+def _unrecorded(member: Member) -> Finding:
+    return Finding(
+        member.name, release.ROLE, "record", "what the host runs", "absent, or spoilt", "differs"
+    )
 
 
 def refused(problem: Problem, kind: Kind) -> Finding:

@@ -237,6 +237,12 @@ def mask(fleet: Fleet) -> set[Told]:
     return {(host.name, "docker_engine", "docker.service", "differs")}
 
 
+def spoil_record(fleet: Fleet) -> set[Told]:
+    host = fleet.apps[1]
+    host.run("echo what >/var/lib/dockyard/releases/current")
+    return {(host.name, "release", "record", "differs")}
+
+
 def other_image(fleet: Fleet) -> set[Told]:
     host = fleet.apps[2]
     tag = host.run(f"docker inspect --format {{{{.Config.Image}}}} {PROXY}").stdout.strip()
@@ -271,6 +277,7 @@ TOGETHER: list[Deed] = [
     mode,
     open_to_all,
     mask,
+    spoil_record,
     other_image,
     extra_variable_of_the_server,
     foreign_node,

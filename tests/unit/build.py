@@ -24,6 +24,8 @@ from roles.observed import (
     Newest,
     Observed,
     Path,
+    Release,
+    Releases,
     Route,
     Service,
     probe,
@@ -215,6 +217,16 @@ def serving(found: Fleet) -> Fleet:
     """The fleet with everything on its hosts as is wanted of them."""
     members = ensemble.wanted_members(found)
     return replace(found, members=tuple(_serving(found, m, agreed(members)) for m in found))
+
+
+def recorded(found: Fleet) -> Fleet:
+    """The fleet with a record on each host of a release that it runs."""
+    release = Release("2026-11-26T10:00:00Z", "ann@laptop", {})
+    releases = Releases({release.name: release}, release.name)
+    return replace(
+        found,
+        members=tuple(replace(m, observed=replace(m.observed, releases=releases)) for m in found),
+    )
 
 
 def agreed(members: Mapping[int, str], version: str = "100000000") -> Newest:

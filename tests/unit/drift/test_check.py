@@ -14,7 +14,7 @@ from roles.observed import Address, Drained, Service
 from roles.run.fleet import Fleet
 from roles.run.problems import Problem
 from roles.run.reading import Reading
-from tests.unit.build import fleet, local_state, look_again, member, serving
+from tests.unit.build import fleet, local_state, look_again, member, recorded, serving
 
 NAMES = ("app-1", "app-2", "registry-1")
 AWAY = Drained("ann@laptop", 10, 9_999_999_999, "disk")
@@ -23,7 +23,7 @@ DRAINED = "drained by ann@laptop since 1970-01-01 00:00:10 until 2286-11-20 17:4
 
 def whole() -> Fleet:
     present = {"docker_engine": {"source": "present"}}
-    return serving(fleet(*(member(name, **present) for name in NAMES)))
+    return recorded(serving(fleet(*(member(name, **present) for name in NAMES))))
 
 
 def checked(

@@ -13,14 +13,14 @@ from roles.drift.model import Finding
 from roles.observed import Container, Path, Releases, Service, Setup
 from roles.run.fleet import Fleet
 from roles.soa_engine.plan import container as engine_container
-from tests.unit.build import change, fleet, foreign, look_again, member, running, serving
+from tests.unit.build import change, fleet, foreign, look_again, member, recorded, running, serving
 
 
 def whole(*names: str, **engine: Any) -> Fleet:
     """A fleet that is as it is wanted; `docker_engine` is somebody else's."""
     present = {"docker_engine": {"source": "present"}, "soa_engine": engine}
     members = [member(name, **present) for name in (*names, "registry-1")]
-    return serving(fleet(*members))
+    return recorded(serving(fleet(*members)))
 
 
 def with_engine(found: Fleet, spec: ContainerSpec, is_running: bool = True) -> Fleet:
@@ -87,7 +87,8 @@ def test_an_address_that_the_host_has_no_more() -> None:
 
 
 def test_a_registry_that_was_not_read_whole_is_not_judged() -> None:
-    two = serving(fleet(*(member(n, docker_engine={"source": "present"}) for n in TWO_SERVERS)))
+    servers = (member(n, docker_engine={"source": "present"}) for n in TWO_SERVERS)
+    two = recorded(serving(fleet(*servers)))
     members = tuple(one for one in two if one.name != "registry-2")
     lost = replace(two, members=members, has_whole_registry=False)
     assert told(lost) == []
@@ -149,6 +150,14 @@ def test_what_would_be_refused_is_told() -> None:
     strangers = (foreign("engine"), *found["app-1"].observed.containers[1:])
     again = look_again(found, "app-1", containers=strangers)
     assert ("app-1", "soa_engine", "container") in [one[:3] for one in told(again)]
+
+
+@pytest.mark.parametrize("left", ["2026-11-26T10:00:00Z", None])
+def test_a_host_that_has_lost_its_record(left: str | None) -> None:
+    spoilt = look_again(whole("app-1", "app-2"), "app-1", releases=Releases({}, left))
+    assert told(spoilt) == [
+        ("app-1", "release", "record", "what the host runs", "absent, or spoilt", "differs")
+    ]
 
 
 def test_what_nobody_asked_for() -> None:
