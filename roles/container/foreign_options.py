@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from posixpath import normpath
 from typing import Any
 
 from roles.container.options import GAINS_NO_PRIVILEGES
@@ -95,7 +96,8 @@ def _security(host: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _folder(config: Mapping[str, Any]) -> str:
-    return str(config.get("WorkingDir") or "").rstrip("/")
+    """An image may say it in another way than the container that Docker has made of it."""
+    return normpath(config.get("WorkingDir") or "/").rstrip("/")
 
 
 def _signal(config: Mapping[str, Any]) -> str:
