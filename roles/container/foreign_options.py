@@ -12,6 +12,7 @@ from posixpath import normpath
 from typing import Any
 
 from roles.container.options import GAINS_NO_PRIVILEGES
+from roles.container.spec import digest
 
 _OPTION = {
     "Annotations": "annotation",
@@ -90,14 +91,17 @@ def _security(host: Mapping[str, Any]) -> Iterator[str]:
     known = set(GAINS_NO_PRIVILEGES)
     if host.get("Privileged") or "host" in (host.get("PidMode"), host.get("IpcMode")):
         known.add("label=disable")  # follows from these
-    yield from (each for each in host.get("SecurityOpt") or () if each not in known)
+    for option in host.get("SecurityOpt") or ():
+        name, sign, value = str(option).partition("=")
+        if option not in known:  # a profile comes as the whole file
+            yield f"{name}={digest(value)}" if "{" in value else f"{name}{sign}{value}"
     if host.get("MaskedPaths") == [] and host.get("ReadonlyPaths") == []:
         yield "systempaths=unconfined"
 
 
 def _folder(config: Mapping[str, Any]) -> str:
     """An image may say it in another way than the container that Docker has made of it."""
-    return normpath(config.get("WorkingDir") or "/").rstrip("/")
+    return normpath("/" + str(config.get("WorkingDir") or "").lstrip("/")).rstrip("/")
 
 
 def _signal(config: Mapping[str, Any]) -> str:

@@ -92,7 +92,7 @@ def treatment(
     steps = [["only_one", str(spec.lock_timeout_s)], *placed, *prepare, *stop, *install, *configure]
     if "hold" in kinds or ("packages" in kinds and spec.hold):  # to install is to let go
         steps.append(["hold", *COMPANIONS.get(target(member)[0], ())])
-    if kinds - {"hold"}:
+    if kinds - {"hold", "mode"}:
         steps.append(["service_up", str(spec.start_timeout_s)])
     if not has_run(member.observed):  # what an earlier run had to leave stopped
         steps.append(["start_ours", PART_LABEL])

@@ -25,7 +25,8 @@ FROM = {
     "distro": "the distribution",
     "script": "the script",
 }
-Kind = Literal["packages", "file", "proxy", "config", "hold", "service"]
+Kind = Literal["packages", "file", "mode", "proxy", "config", "hold", "service"]
+"""`mode` is of a file that holds what it should, `proxy` of the engine's way out."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,7 @@ def file_changes(member: Member) -> list[EngineChange]:
     for file in files(member):
         if differs := file.gap(observed):
             kind: Kind = "proxy" if file.path == managed.PROXY_UNIT else "file"
+            kind = "mode" if file.is_held(observed) else kind
             interrupts = kind == "proxy" and has_run(observed)
             action, why = f"write {file.path}", differs.found
             found.append(_change(member, kind, action, why, (differs,), interrupts))

@@ -45,12 +45,13 @@ def differences(state: State, fleet: Fleet, unread: Collection[str]) -> list[Fin
     """
     if not fleet.members or not has_registry(fleet):
         return []
-    began, since = time.monotonic(), dict[Identity, float]()
+    until, since = 0.0, dict[Identity, float]()
     while True:
         found, now = _look(state, fleet, unread), time.monotonic()
+        until = until or now + 2 * BELIEVED_S  # the first look, at a registry that is away, is long
         since = {one.identity: since.get(one.identity, now) for one in found}
         stood = [one for one in found if now - since[one.identity] >= BELIEVED_S]
-        if len(stood) == len(found) or now - began > 2 * BELIEVED_S:
+        if len(stood) == len(found) or now > until:
             return stood
         gevent.sleep(PAUSE_S)
 

@@ -111,8 +111,8 @@ def _result(
     why = unread.get(host.name)
     if by := drained.get(host.name):
         told = f"drained {by}" + (f"; {why}" if why else "")
-        return HostResult(host.name, groups, "maintenance", told)
+        return HostResult(host.name, groups, "maintenance", told, is_read=not why)
     if why:
-        return HostResult(host.name, groups, "not checked", why)
+        return HostResult(host.name, groups, "not checked", why, is_read=False)
     differs = any(one.host == host.name for one in that_drift(findings))
     return HostResult(host.name, groups, "drift" if differs else "in sync")

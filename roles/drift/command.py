@@ -74,10 +74,12 @@ def drift(
             from roles.drift.process import check_inventory
 
         report = check_inventory(path, given["limit"], data, str(ROOT))
+        if told.shows_table:
+            told(report)
         problems = _keep(report, history, given["keep"], given["keep_days"])
         is_last = not (fix and report.drift)
         try:
-            if is_last or told.shows_table:  # a program reads one report: the last
+            if is_last and not told.shows_table:  # a program reads one report: the last
                 told(report)
         finally:
             for problem in problems:

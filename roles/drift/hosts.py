@@ -82,7 +82,8 @@ def _kind(member: Member, gap: Gap) -> Kind:
 
 def _has_lost_its_record(member: Member) -> bool:
     """Whether it runs what we have put there, and does not know any more what that is."""
-    is_deployed = any(PART_LABEL in found.labels for found in member.observed.containers)
+    containers = [current(member.observed, part.container) for part in member.parts.values()]
+    is_deployed = any(found and PART_LABEL in found.labels for found in containers)
     return member.in_limit and is_deployed and member.observed.releases.current is None
 
 

@@ -47,6 +47,11 @@ class Finding:
     """Why it is ignored, by a rule of the data; None where it counts."""
 
     @property
+    def is_refused(self) -> bool:
+        """Whether it ends a deploy before anything is changed."""
+        return self.kind in ("unfit", "refused") or self.role.startswith("export_ip")
+
+    @property
     def identity(self) -> Identity:
         """What makes it the same thing in another look.
 
@@ -65,6 +70,8 @@ class HostResult:
     state: State
     why: str = ""
     """Why it could not be checked, or who has drained it."""
+    is_read: bool = True
+    """Whether what runs there is known; False of a drained one that is switched off, too."""
 
 
 @dataclass(frozen=True)
@@ -89,12 +96,17 @@ class Report:
     @property
     def refused(self) -> dict[str, str]:
         """The hosts with drift that no deploy goes to before somebody has mended them, and why."""
-        why = {f.host: f.found for f in self.findings if f.kind in ("unfit", "refused")}
+        why = {found.host: found.found for found in self.findings if found.is_refused}
         return {host: why[host] for host in self._drifted if host in why}
 
     @property
     def mendable(self) -> tuple[str, ...]:
-        """The hosts whose drift a deploy mends; what is of no single host, it does not."""
+        """The hosts whose drift a deploy mends; what is of no single host, it does not.
+
+        None, where what is of no single host would end every deploy.
+        """
+        if any(found.host is None and found.is_refused for found in self.findings):
+            return ()
         return tuple(host for host in self._drifted if host not in self.refused)
 
     @property

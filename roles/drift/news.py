@@ -100,5 +100,6 @@ def _is_judged(host: str | None, report: Report) -> bool:
     Every host of the inventory is in the report: one that is not has left.
     """
     if host is None:
-        return not _that_are(report, "not checked", "left out")
+        is_whole = all(its.is_read for its in report.hosts)
+        return is_whole and not _that_are(report, "not checked", "left out")
     return host not in _that_are(report, "not checked", "left out", "maintenance")

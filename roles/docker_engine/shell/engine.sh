@@ -70,7 +70,7 @@ put() {
     [ ! -d "$2" ] || fail "$2 is a directory, and a file belongs there; move it away, run again"
     remember "$2"
     mkdir -p -- "$(dirname -- "$2")"
-    install -m "$3" -- "$work/$1" "$2.dockyard" && mv -- "$2.dockyard" "$2" && return
+    install -o 0 -g 0 -m "$3" -- "$work/$1" "$2.dockyard" && mv -- "$2.dockyard" "$2" && return
     rm -f -- "$2.dockyard"
     fail "$2 can't be written"
 }
@@ -111,7 +111,9 @@ if [ -d /run/systemd/system ]; then
     }
     service_enable() {
         # A mask is somebody's, and what is wanted is that it runs; not every engine has a socket.
-        systemctl unmask docker.service docker.socket >>"$log" 2>&1 || :
+        for where in '' --runtime; do
+            systemctl unmask $where docker.service docker.socket >>"$log" 2>&1 || :
+        done
         systemctl enable docker.service >>"$log" 2>&1
     }
     service_log() { journalctl -u docker.service -n 15 --no-pager -o cat; }

@@ -41,6 +41,7 @@ if [ "$where" != whole ]; then
         { rest && cat "$new.block"; } >"$new"
     fi
 fi
+chown 0:0 "$new"
 chmod "$mode" "$new"
 [ -z "$check" ] || sh -c "$check" check "$new" >&2
 [ ! -e "$path" ] || cp -p "$path" "$old"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -353,6 +354,19 @@ def test_an_option_that_no_wish_names(
 )
 def test_what_the_engine_decides_is_no_option(full: Container, told_so: dict[str, Any]) -> None:
     assert told(FULL, edited(full, told_so)) == []
+
+
+@pytest.mark.parametrize("said", ["/srv/app", "//srv/app", "/srv/./app/", "srv/app"])
+def test_a_working_directory_that_the_image_says_in_another_way(full: Container, said: str) -> None:
+    of_image = {**(full.image_config or {}), "WorkingDir": said}
+    found = edited(replace(full, image_config=of_image), {"Config.WorkingDir": "/srv/app"})
+    assert told(FULL, found) == []
+
+
+def test_a_profile_is_told_by_a_sign_of_it(full: Container) -> None:
+    options = ["no-new-privileges", 'seccomp={"defaultAction": "SCMP_ACT_ALLOW"}']
+    (only,) = told(FULL, edited(full, {"HostConfig.SecurityOpt": options}))
+    assert re.fullmatch(r"option security-opt: seccomp=[0-9a-f]{12} -> none \(.*\)", only)
 
 
 def test_an_option_is_seen_though_the_image_is_not_known(full: Container) -> None:

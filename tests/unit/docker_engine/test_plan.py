@@ -382,6 +382,11 @@ PROXY_SUM = sha256(b'[Service]\nEnvironment="HTTP_PROXY=http://proxy.example:312
             [f"write {UNIT}: absent (interrupts)"],
         ),
         (
+            fitted(sums={UNIT: PROXY_SUM}, paths={UNIT: Path("regular file", "0:0", "644")}),
+            {"proxy": PROXY},
+            [f"write {UNIT}: of 0:0, mode 644"],
+        ),
+        (
             fitted(sums={UNIT: "0a1b"}),
             {"proxy": {"http": "http://proxy.example:3128"}},
             [f"write {UNIT}: differs (interrupts)"],
@@ -435,6 +440,7 @@ PROXY_SUM = sha256(b'[Service]\nEnvironment="HTTP_PROXY=http://proxy.example:312
     ],
     ids=[
         "proxy",
+        "proxy-others-may-read",
         "other-proxy",
         "stopped",
         "source-of-apt",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -30,6 +30,16 @@ class System:
     lists: dict[str, Mapping[str, str] | None]
     is_there: bool = True
     asked: int = 0
+    clock: float = 100.0
+    """In seconds; a look takes none, unless it says so."""
+    look_s: float = 0.0
+    meanwhile: Callable[[], None] | None = None
+    """What happens between two looks."""
+
+    def sleep(self, seconds: float) -> None:
+        self.clock += seconds
+        if self.meanwhile:
+            self.meanwhile()
 
 
 @pytest.fixture
@@ -45,6 +55,7 @@ def system(monkeypatch: pytest.MonkeyPatch) -> System:
 
     @contextmanager
     def session(*_: Any) -> Iterator[Asked]:
+        system.clock += system.look_s
         if not system.is_there:
             raise ConnectionError("no answer")
         yield Asked()
@@ -57,8 +68,8 @@ def system(monkeypatch: pytest.MonkeyPatch) -> System:
     monkeypatch.setattr(across, "session", session)
     monkeypatch.setattr(across, "modes", lambda state, servers: system.modes)
     monkeypatch.setattr(across, "listed_engines", listed)
-    monkeypatch.setattr(across, "BELIEVED_S", 0.2)
-    monkeypatch.setattr(across, "PAUSE_S", 0.05)
+    monkeypatch.setattr(across, "time", SimpleNamespace(monotonic=lambda: system.clock))
+    monkeypatch.setattr(across, "gevent", SimpleNamespace(sleep=system.sleep))
     return system
 
 
@@ -122,43 +133,42 @@ def test_what_is_drained_need_not_be_registered(system: System) -> None:
     assert told(change(whole(), "app-2", absent=away)) == []
 
 
-def test_what_ends_before_it_is_believed_is_not_told(
-    system: System, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_ends_before_it_is_believed_is_not_told(system: System) -> None:
     system.names = {ENGINES["app-1"]}
-
-    def come(_: float) -> None:
-        system.names = set(ENGINES.values())
-
-    monkeypatch.setattr(across.gevent, "sleep", come)
+    system.meanwhile = lambda: system.names.update(ENGINES.values())
     assert told(whole()) == []
 
 
-def test_one_silent_look_hides_nothing_that_stands(
-    system: System, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_silent_look_hides_nothing_that_stands(system: System) -> None:
     system.names, system.is_there = {ENGINES["app-1"]}, False
 
-    def answer(_: float) -> None:
+    def answer() -> None:
         system.is_there = True
-        time.sleep(0.01)
 
-    monkeypatch.setattr(across.gevent, "sleep", answer)
+    system.meanwhile = answer
     path = f"{FOLDER}/{ENGINES['app-2']}"
     assert told(whole()) == [("app-2", "soa_engine", path, "missing")]
 
 
-def test_what_comes_and_goes_is_not_waited_for_without_end(
-    system: System, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_comes_and_goes_is_not_waited_for_without_end(system: System) -> None:
     system.lists["app-2"] = None
 
-    def turn(_: float) -> None:
+    def turn() -> None:
         system.is_there = not system.is_there
-        time.sleep(0.01)
 
-    monkeypatch.setattr(across.gevent, "sleep", turn)
+    system.meanwhile = turn
+    began = system.clock
     assert told(whole()) == [("app-2", "proxy", "/status", "missing")]
+    assert system.clock - began < 2 * across.BELIEVED_S + 2 * across.PAUSE_S
+
+
+@pytest.mark.parametrize("look_s", [0.0, 12.0, 40.0])
+def test_a_registry_that_is_away_is_told_however_long_a_look_takes(
+    system: System, look_s: float
+) -> None:
+    system.is_there, system.look_s = False, look_s
+    place = f"{address_of('registry-1')}:2181"
+    assert told(whole()) == [(None, "registry", place, "missing")]
 
 
 @pytest.mark.parametrize("listed, found", [("down", "down"), (None, "not listed")])
@@ -186,12 +196,6 @@ def test_servers_that_serve_nobody_and_two_that_lead(system: System) -> None:
     assert told(whole()) == [("registry-1", "registry", "ensemble", "missing")]
     system.modes = {"registry-1": "leader", "registry-2": "leader"}
     assert told(whole()) == [(None, "registry", "ensemble", "differs")]
-
-
-def test_a_registry_that_is_silent(system: System) -> None:
-    system.is_there = False
-    place = f"{address_of('registry-1')}:2181"
-    assert told(whole()) == [(None, "registry", place, "missing")]
 
 
 def test_before_the_first_deploy_nobody_is_asked(system: System) -> None:

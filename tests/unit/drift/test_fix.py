@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from roles.drift import command
-from roles.drift.model import Report
+from roles.drift.model import Finding, Report
 from tests.unit.drift.build import found, host, report
 
 UNFIT = found("app-2", "disk", role="host_check", kind="unfit", found="1 GiB free")
@@ -74,9 +74,9 @@ def test_a_host_that_the_deploy_would_refuse_is_left_and_the_others_are_not(fix:
 @pytest.mark.parametrize("form", ["table", "json"])
 @pytest.mark.parametrize("finding", [UNFIT, NOBODYS], ids=["unfit", "nobody's"])
 def test_what_no_deploy_mends_is_told_once_and_the_exit_code_says_so(
-    fix: Fix, form: str, finding: object
+    fix: Fix, form: str, finding: Finding
 ) -> None:
-    its = report(finding)  # type: ignore[arg-type]
+    its = report(finding)
     run = fix(its, "--format", form)
     assert (run.exit_code, fix.deploys, fix.started_again) == (2, [], 0)
     assert "no deploy mends what differs; nothing was changed" in run.stderr
@@ -84,6 +84,19 @@ def test_what_no_deploy_mends_is_told_once_and_the_exit_code_says_so(
         assert json.loads(run.stdout)["exit_code"] == 2
     else:
         assert run.stdout.count("DRIFT") == 1
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        found(None, "order", role="rollout", kind="refused"),
+        found("app-1", "export_ip", role="export_ip", kind="address moved"),
+    ],
+    ids=["the fleet's", "its address"],
+)
+def test_where_every_deploy_would_be_refused_there_is_none(fix: Fix, refusal: Finding) -> None:
+    run = fix(report(found("app-1"), refusal))
+    assert (run.exit_code, fix.deploys) == (2, [])
 
 
 def test_an_interrupted_deploy_ends_as_everywhere(fix: Fix) -> None:

@@ -160,6 +160,13 @@ def test_a_host_that_has_lost_its_record(left: str | None) -> None:
     ]
 
 
+def test_a_host_that_is_to_run_nothing_needs_no_record() -> None:
+    found = whole("app-1")
+    idle = change(found, "app-1", groups=frozenset({"db"}))
+    lost = look_again(idle, "app-1", releases=Releases())
+    assert [one for one in told(lost) if one[1] == "release"] == []
+
+
 def test_what_nobody_asked_for() -> None:
     found = whole("app-1")
     spec = engine_container(found, found["app-1"])

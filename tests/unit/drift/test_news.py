@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from roles.drift.model import Finding, Report
@@ -10,6 +12,7 @@ ONE, TWO = found("app-1", "one"), found("app-2", "two")
 NOBODYS = found(None, "/osp/old", role="registry")
 AWAY = (host("app-2", "not checked", "timed out"),)
 DRAINED = (host("app-2", "maintenance", "ann"),)
+OFF = (replace(DRAINED[0], is_read=False),)
 
 
 def after(*reports: Report) -> Known:
@@ -40,6 +43,8 @@ def after(*reports: Report) -> Known:
         # of no single host
         (report(NOBODYS), report(), News(resolved=(NOBODYS,))),
         (report(NOBODYS), report(hosts=AWAY), News(unchecked=("app-2",))),
+        (report(NOBODYS), report(hosts=DRAINED), News(resolved=(NOBODYS,))),
+        (report(NOBODYS), report(hosts=OFF), News()),
     ],
 )
 def test_news(before: Report, now: Report, expected: News) -> None:
