@@ -148,9 +148,11 @@ def _keep(
 def _is_to_mend(report: Report, yes: bool, is_shown: bool) -> bool:
     """Whether a deploy follows: it can mend something, and the operator wants it."""
     from roles.drift.report import console, table
+    from roles.host_check.finding import one_line
 
     for host, why in report.refused.items():
-        click.echo(f"dockyard drift: {host} is left as it is: a deploy refuses it, {why}", err=True)
+        text = f"{host} is left as it is: a deploy refuses it, {one_line(why)}"
+        click.echo(f"dockyard drift: {text}", err=True)
     if not report.mendable:
         click.echo("dockyard drift: no deploy mends what differs; nothing was changed", err=True)
         return False

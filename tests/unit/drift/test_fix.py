@@ -13,7 +13,7 @@ from roles.drift import command
 from roles.drift.model import Finding, Report
 from tests.unit.drift.build import found, host, report
 
-UNFIT = found("app-2", "disk", role="host_check", kind="unfit", found="1 GiB free")
+UNFIT = found("app-2", "disk", role="host_check", kind="unfit", found="1 GiB\x1b[31m\nfree")
 NOBODYS = found(None, "/osp/old", role="registry", kind="foreign")
 
 
@@ -68,7 +68,7 @@ def test_it_deploys_to_the_hosts_that_differ_and_checks_again(fix: Fix) -> None:
 def test_a_host_that_the_deploy_would_refuse_is_left_and_the_others_are_not(fix: Fix) -> None:
     run = fix(report(found("app-1"), found("app-2"), UNFIT))
     assert [limits(words) for words in fix.deploys] == [["app-1"]]
-    assert "app-2 is left as it is: a deploy refuses it, 1 GiB free" in run.stderr
+    assert "app-2 is left as it is: a deploy refuses it, 1 GiB�[31m free" in run.stderr
 
 
 @pytest.mark.parametrize("form", ["table", "json"])
