@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from hashlib import sha256
 from shlex import quote
 
 from roles.docker_engine.packages import family
@@ -42,10 +41,6 @@ class ManagedFile:
     path: str
     content: bytes
     mode: str = "644"
-
-    def is_held(self, observed: Observed) -> bool:
-        """Whether what it holds is right; its owner or its mode may not be."""
-        return observed.sums.get(self.path) == sha256(self.content).hexdigest()
 
     def gap(self, observed: Observed) -> Gap | None:
         return file_gap(observed, self.path, self.content, self.mode)

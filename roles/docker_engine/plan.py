@@ -14,7 +14,7 @@ from roles.docker_engine.need import package_need, target
 from roles.docker_engine.packages import COMPANIONS, installed_engine, installed_set
 from roles.docker_engine.problems import ROLE, check
 from roles.observed import Observed
-from roles.run.changes import Change, Gap
+from roles.run.changes import Change, Gap, holds
 from roles.run.fleet import Fleet, Member
 
 __all__ = ["check", "plan"]
@@ -88,7 +88,7 @@ def file_changes(member: Member) -> list[EngineChange]:
     for file in files(member):
         if differs := file.gap(observed):
             kind: Kind = "proxy" if file.path == managed.PROXY_UNIT else "file"
-            kind = "mode" if file.is_held(observed) else kind
+            kind = "mode" if holds(observed, file.path, file.content) else kind
             interrupts = kind == "proxy" and has_run(observed)
             action, why = f"write {file.path}", differs.found
             found.append(_change(member, kind, action, why, (differs,), interrupts))

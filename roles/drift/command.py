@@ -153,14 +153,15 @@ def _is_to_mend(report: Report, yes: bool, is_shown: bool) -> bool:
     for host, why in report.refused.items():
         text = f"{host} is left as it is: a deploy refuses it, {one_line(why)}"
         click.echo(f"dockyard drift: {text}", err=True)
-    if not report.mendable:
+    hosts = report.mendable
+    if not hosts:
         click.echo("dockyard drift: no deploy mends what differs; nothing was changed", err=True)
         return False
     if yes:
         return True
     if not is_shown:
         console(on_stderr=True).print(table(report))
-    return confirmed(f"Deploy to {', '.join(report.mendable)}?")
+    return confirmed(f"Deploy to {', '.join(hosts)}?")
 
 
 def _mend(inventory: str, hosts: Sequence[str], data: Sequence[str]) -> None:

@@ -107,7 +107,8 @@ class Report:
         """
         if any(found.host is None and found.is_refused for found in self.findings):
             return ()
-        return tuple(host for host in self._drifted if host not in self.refused)
+        refused = self.refused
+        return tuple(host for host in self._drifted if host not in refused)
 
     @property
     def _drifted(self) -> tuple[str, ...]:

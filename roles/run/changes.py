@@ -24,12 +24,17 @@ class Gap:
     """None where nothing tells what was last applied."""
 
 
+def holds(observed: Observed, path: str, content: bytes) -> bool:
+    """Whether what a file holds is right; whose it is, or its mode, may not be."""
+    return observed.sums.get(path) == sha256(content).hexdigest()
+
+
 def file_gap(observed: Observed, path: str, content: bytes, mode: str = "644") -> Gap | None:
     """How a file that we write whole differs: in what it holds, what it is, or whose it is."""
     place, found = observed.paths.get(path), None
     if place and not place.kind.startswith("regular"):
         found = f"a {place.kind}"
-    elif observed.sums.get(path) != sha256(content).hexdigest():
+    elif not holds(observed, path, content):
         found = "differs" if path in observed.sums else "absent"
     elif place and (place.owner, place.mode) != ("0:0", mode):
         return Gap(path, f"of 0:0, mode {mode}", f"of {place.owner}, mode {place.mode}")

@@ -195,52 +195,24 @@ Deed = Callable[[Fleet], set[Told]]
 """Does something to hosts by hand, and says what is to be found."""
 
 
-def daemon_json(fleet: Fleet) -> set[Told]:
-    host = fleet.apps[0]
-    host.run('sed -i \'s/"live-restore": true/"live-restore": false/\' /etc/docker/daemon.json')
-    return {(host.name, "docker_engine", "/etc/docker/daemon.json live-restore", "differs")}
+Where = Callable[[Fleet], LabHost]
 
 
-def hold(fleet: Fleet) -> set[Told]:
-    host = fleet.apps[1]
-    host.run("apt-mark unhold docker.io")
-    return {(host.name, "docker_engine", "package docker.io", "differs")}
+def app(number: int) -> Where:
+    return lambda fleet: fleet.apps[number]
 
 
-def service(fleet: Fleet) -> set[Told]:
-    host = fleet.apps[2]
-    host.run("systemctl disable docker.service docker.socket")
-    return {(host.name, "docker_engine", "docker.service", "differs")}
+def server(fleet: Fleet) -> LabHost:
+    return fleet.registry
 
 
-def owner(fleet: Fleet) -> set[Told]:
-    host = fleet.apps[0]
-    host.run(f"chown 0:0 /apps/logs/{PROXY}")
-    return {(host.name, "proxy", f"/apps/logs/{PROXY}", "differs")}
+def by_command(where: Where, command: str, role: str, path: str, kind: str = "differs") -> Deed:
+    def deed(fleet: Fleet) -> set[Told]:
+        host = where(fleet)
+        host.run(command)
+        return {(host.name, role, path, kind)}
 
-
-def mode(fleet: Fleet) -> set[Told]:
-    host = fleet.apps[1]
-    host.run(f"chmod 777 /apps/logs/{ENGINE}")
-    return {(host.name, "soa_engine", f"/apps/logs/{ENGINE}", "differs")}
-
-
-def open_to_all(fleet: Fleet) -> set[Told]:
-    host = fleet.apps[2]
-    host.run(f"chmod 666 {SYSCTLS}")
-    return {(host.name, "host_setup", SYSCTLS, "differs")}
-
-
-def mask(fleet: Fleet) -> set[Told]:
-    host = fleet.registry
-    host.run("systemctl mask docker.service")
-    return {(host.name, "docker_engine", "docker.service", "differs")}
-
-
-def spoil_record(fleet: Fleet) -> set[Told]:
-    host = fleet.apps[1]
-    host.run("echo what >/var/lib/dockyard/releases/current")
-    return {(host.name, "release", "record", "differs")}
+    return deed
 
 
 def other_image(fleet: Fleet) -> set[Told]:
@@ -248,12 +220,6 @@ def other_image(fleet: Fleet) -> set[Told]:
     tag = host.run(f"docker inspect --format {{{{.Config.Image}}}} {PROXY}").stdout.strip()
     host.run(f"printf 'FROM {tag}\\nENV LATER=1' | docker build -qt {tag} -")
     return {(host.name, "images", f"image {tag}", "differs")}
-
-
-def extra_variable_of_the_server(fleet: Fleet) -> set[Told]:
-    host = fleet.registry
-    host.run(f"docker update --pids-limit 600 {SERVER}")
-    return {(host.name, "registry", f"{SERVER}.pids", HAND)}
 
 
 def foreign_node(fleet: Fleet) -> set[Told]:
@@ -270,16 +236,28 @@ def stale_node(fleet: Fleet) -> set[Told]:
 
 
 TOGETHER: list[Deed] = [
-    daemon_json,
-    hold,
-    service,
-    owner,
-    mode,
-    open_to_all,
-    mask,
-    spoil_record,
+    by_command(
+        app(0),
+        'sed -i \'s/"live-restore": true/"live-restore": false/\' /etc/docker/daemon.json',
+        "docker_engine",
+        "/etc/docker/daemon.json live-restore",
+    ),
+    by_command(app(1), "apt-mark unhold docker.io", "docker_engine", "package docker.io"),
+    by_command(
+        app(2),
+        "systemctl disable docker.service docker.socket",
+        "docker_engine",
+        "docker.service",
+    ),
+    by_command(app(0), f"chown 0:0 /apps/logs/{PROXY}", "proxy", f"/apps/logs/{PROXY}"),
+    by_command(app(1), f"chmod 777 /apps/logs/{ENGINE}", "soa_engine", f"/apps/logs/{ENGINE}"),
+    by_command(app(2), f"chmod 666 {SYSCTLS}", "host_setup", SYSCTLS),
+    by_command(server, "systemctl mask docker.service", "docker_engine", "docker.service"),
+    by_command(app(1), "echo what >/var/lib/dockyard/releases/current", "release", "record"),
     other_image,
-    extra_variable_of_the_server,
+    by_command(
+        server, f"docker update --pids-limit 600 {SERVER}", "registry", f"{SERVER}.pids", HAND
+    ),
     foreign_node,
     stale_node,
 ]
